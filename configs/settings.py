@@ -1,0 +1,224 @@
+"""The schema of every setting: types and legal ranges. Values live in the YAML files beside it."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+
+PROJECT_ROOT = Path(__file__).resolve().parent.parent
+
+
+def _known_zone(name: str) -> str:
+    try:
+        return ZoneInfo(name).key
+    except (ZoneInfoNotFoundError, ValueError):
+        raise ValueError("not a time zone of the IANA database, such as Europe/Berlin") from None
+
+
+Share = Annotated[float, Field(ge=0, le=1)]
+PositiveInt = Annotated[int, Field(ge=1)]
+PositiveDays = Annotated[int, Field(ge=1, le=3650)]
+TimeZoneName = Annotated[str, AfterValidator(_known_zone)]
+AnchoredPath = Annotated[Path, BeforeValidator(lambda value: PROJECT_ROOT / str(value))]
+
+
+class Section(BaseModel):
+    """One YAML file: frozen, and without room for keys nobody declared."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class StorageSettings(Section):
+    """Where everything that runs writes."""
+
+    root: AnchoredPath
+    min_free_gb: Annotated[float, Field(ge=0, le=1000)]
+
+    @property
+    def lake(self) -> Path:
+        """Parquet tables and their manifest."""
+        return self.root / "lake"
+
+    @property
+    def feast(self) -> Path:
+        """Feast registry, online store and feature tables."""
+        return self.root / "feast"
+
+    @property
+    def checkpoints(self) -> Path:
+        """Checkpoints of unfinished training runs."""
+        return self.root / "checkpoints"
+
+    @property
+    def mlflow(self) -> Path:
+        """Tracking database and run artefacts."""
+        return self.root / "mlflow"
+
+    @property
+    def bundles(self) -> Path:
+        """Model bundles, one folder per model and version."""
+        return self.root / "bundles"
+
+    @property
+    def reports(self) -> Path:
+        """Data, evaluation and benchmark reports."""
+        return self.root / "reports"
+
+    @property
+    def vault(self) -> Path:
+        """Identity vault: pseudonyms and the ids they stand for."""
+        return self.root / "vault"
+
+    @property
+    def audit(self) -> Path:
+        """Sealed demographics, readable with the audit key alone."""
+        return self.root / "audit"
+
+    @property
+    def keys(self) -> Path:
+        """Secrets: pseudonym keys, audit key pair, API keys (hashed)."""
+        return self.root / "keys"
+
+    @property
+    def state_db(self) -> Path:
+        """SQLite file of the event journal, decisions and consents."""
+        return self.root / "state.db"
+
+
+class IngestSettings(Section):
+    """The door through which tables enter."""
+
+    max_reject_share: Share
+    max_future_minutes: Annotated[float, Field(ge=0, le=1440)]
+    stale_after_days: PositiveDays
+    trading_time_zone: TimeZoneName
+
+
+class PrivacySettings(Section):
+    """Pseudonyms and consent."""
+
+    pseudonym_key_version: PositiveInt
+    create_missing_keys: bool
+    demo_refusal_share: Share
+
+
+class FeatureSettings(Section):
+    """Feature tables and the online store."""
+
+    snapshot_step_days: PositiveDays
+    n_training_snapshots: Annotated[int, Field(ge=1, le=200)]
+    history_length: Annotated[int, Field(ge=1, le=5000)]
+    session_length: Annotated[int, Field(ge=1, le=500)]
+    half_life_short_days: PositiveDays
+    half_life_long_days: PositiveDays
+    popularity_days: PositiveDays
+    price_window_days: PositiveDays
+    online_ttl_days: PositiveDays
+    clock: Literal["wall", "replay"]
+
+
+class HeadSettings(Section):
+    """Size and training of the repeat head."""
+
+    hidden_dim: Annotated[int, Field(ge=2, le=1024)]
+    n_windows: Annotated[int, Field(ge=1, le=50)]
+    n_epochs: PositiveInt
+    batch_size: PositiveInt
+    learning_rate: Annotated[float, Field(gt=0, le=1)]
+
+
+class TwoTowerSettings(Section):
+    """Size, loss and training of the two-tower recommender."""
+
+    target_days: PositiveDays
+    min_buyers: PositiveInt
+    embedding_dim: Annotated[int, Field(ge=2, le=1024)]
+    hidden_dim: Annotated[int, Field(ge=2, le=4096)]
+    history_dropout: Share
+    batch_size: PositiveInt
+    max_epochs: PositiveInt
+    early_stop_patience: PositiveInt
+    learning_rate: Annotated[float, Field(gt=0, le=1)]
+    weight_decay: Annotated[float, Field(ge=0, le=1)]
+    seed: Annotated[int, Field(ge=0, le=2**32 - 1)]
+    head: HeadSettings
+
+
+class EvaluationSettings(Section):
+    """How recommenders are scored."""
+
+    test_weeks: Annotated[int, Field(ge=1, le=52)]
+    list_length: Annotated[int, Field(ge=10, le=1000)]
+    n_bootstrap: Annotated[int, Field(ge=100, le=100_000)]
+    confidence: Annotated[float, Field(gt=0.5, lt=1)]
+    warm_min_baskets: PositiveInt
+    frequency_half_life_days: PositiveDays
+    popularity_days: PositiveDays
+    ease_lambda: Annotated[float, Field(gt=0, le=1e6)]
+    seed: Annotated[int, Field(ge=0, le=2**32 - 1)]
+
+
+class PromotionSettings(Section):
+    """What a candidate must show before it becomes champion."""
+
+    min_gain_all: Annotated[float, Field(ge=-1, le=10)]
+    min_gain_novel: Annotated[float, Field(ge=-1, le=10)]
+    max_data_age_days: PositiveDays
+
+
+class RecommendSettings(Section):
+    """Limits of one recommendation answer."""
+
+    default_limit: PositiveInt
+    max_limit: Annotated[int, Field(ge=1, le=1000)]
+    main_parameters: tuple[str, ...]
+    main_parameters_non_profiled: tuple[str, ...]
+
+
+class EventSettings(Section):
+    """Limits of one event batch."""
+
+    max_batch: Annotated[int, Field(ge=1, le=500)]
+    max_age_days: PositiveDays
+    max_future_minutes: Annotated[float, Field(ge=0, le=1440)]
+
+
+class DecisionSettings(Section):
+    """The queue between answers and their record."""
+
+    max_pending: Annotated[int, Field(ge=1, le=1_000_000)]
+    flush_s: Annotated[float, Field(gt=0, le=60)]
+
+
+class ServingSettings(Section):
+    """The HTTP service."""
+
+    host: str
+    port: Annotated[int, Field(ge=1, le=65535)]
+    workers: Annotated[int, Field(ge=1, le=256)]
+    max_body_bytes: Annotated[int, Field(ge=1024, le=100_000_000)]
+    max_id_length: Annotated[int, Field(ge=1, le=128)]
+    max_json_depth: Annotated[int, Field(ge=2, le=100)]
+    body_timeout_s: Annotated[float, Field(gt=0, le=600)]
+    bundle_poll_s: Annotated[float, Field(gt=0, le=3600)]
+    retry_after_s: PositiveInt
+    create_missing_keys: bool
+    currency: Annotated[str, Field(pattern="^[A-Z]{3}$")]
+    recommend: RecommendSettings
+    events: EventSettings
+    decisions: DecisionSettings
+
+
+class Settings(Section):
+    """All sections together, and the profile they were read under."""
+
+    profile: str
+    storage: StorageSettings
+    ingest: IngestSettings
+    privacy: PrivacySettings
+    features: FeatureSettings
+    two_tower: TwoTowerSettings
+    evaluation: EvaluationSettings
+    promotion: PromotionSettings
+    serving: ServingSettings

@@ -1,0 +1,45 @@
+"""The only reader of sealed demographics."""
+
+from pathlib import Path
+from typing import Final
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from fairness.errors import DemographicsAccessDenied, DemographicsMissing
+from privacy.audit_log import AuditLog
+from privacy.keys import read_secret
+from privacy.unsealing import unseal
+
+AUDIT_ROLE: Final = "ethics"
+
+
+def read_demographics(sealed: Path, private_key: Path, audit_log: AuditLog, *, role: str, reason: str) -> pd.DataFrame:
+    """Open the sensitive attributes for an audit; every attempt is logged.
+
+    Args:
+        sealed: File that the ingest sealed.
+        private_key: The audit role's key file.
+        audit_log: Where the attempt is recorded.
+        role: Who asks.
+        reason: Why, in words.
+
+    Returns:
+        customer_id (pseudonym) and one text column per sensitive attribute, one row per customer.
+
+    Raises:
+        DemographicsAccessDenied: If the role is not the audit role.
+        DemographicsMissing: If nothing was sealed.
+        KeyMissing: If the private key is not there.
+        SealBroken: If the key does not fit or the file is damaged.
+    """
+    if role != AUDIT_ROLE:
+        audit_log.append(role, "demographics denied", {"reason": reason})
+        raise DemographicsAccessDenied(role=role, allowed=AUDIT_ROLE)
+    if not sealed.exists():
+        raise DemographicsMissing(path=sealed)
+    audit_log.append(role, "demographics read", {"reason": reason})
+    content = unseal(sealed.read_bytes(), read_secret(private_key))
+    customers: pd.DataFrame = pq.read_table(pa.BufferReader(content)).to_pandas()
+    return customers

@@ -1,0 +1,1 @@
+"""Table contracts, sources, the lake, and the Feast definitions that feed the models."""

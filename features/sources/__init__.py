@@ -1,0 +1,1 @@
+"""Where tables come from: a folder of files, or a data set with traps of its own."""

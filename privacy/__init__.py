@@ -1,0 +1,1 @@
+"""Consent, pseudonyms and the stores that keep people's data apart."""

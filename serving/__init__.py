@@ -1,0 +1,1 @@
+"""The HTTP service, its use cases, and the command line."""

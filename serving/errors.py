@@ -1,0 +1,211 @@
+"""What the HTTP service refuses, and what keeps it from starting.
+
+Leaves below `Refusal` answer a caller; `serving.problems` holds the one table that says how. Those below
+`ServingError` alone stop the server from starting.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+
+class ServingError(Exception):
+    """The service cannot start or cannot answer."""
+
+
+class ApiKeysMissing(ServingError):
+    """There is no API key, and none may be made."""
+
+    def __init__(self, *, path: Path) -> None:
+        super().__init__(
+            f"no API keys at {path}, so nobody could call the service. Put there "
+            '{"keys": [{"name": "shop", "sha256": "<SHA-256 of the key, hexadecimal>", "roles": ["storefront"]}]}, '
+            "readable by its owner alone, with keys of 32 random bytes or more, or set "
+            "serving.create_missing_keys=true to let development make its own."
+        )
+
+
+class ApiKeysBroken(ServingError):
+    """The file of API keys cannot be used."""
+
+    def __init__(self, *, path: Path, problems: Sequence[str]) -> None:
+        listed = "; ".join(problems)
+        super().__init__(
+            f"{path} cannot be used: {listed}. Correct it or restore it; the service does not start without keys."
+        )
+
+
+class HostUnknown(ServingError):
+    """The host to listen on has no address."""
+
+    def __init__(self, *, host: str, problem: str) -> None:
+        super().__init__(f"host {host!r} has no address ({problem}). Set serving.host to an address of this machine.")
+
+
+class PortInUse(ServingError):
+    """The port to listen on cannot be had."""
+
+    def __init__(self, *, address: str, port: int, problem: str) -> None:
+        super().__init__(
+            f"cannot listen on {address}:{port} ({problem}). Stop what listens there, or choose another port with "
+            "serving.port or FAIRSHELF_SERVING__PORT."
+        )
+
+
+@dataclass(frozen=True)
+class FieldError:
+    """One fault in a request: where, which kind, and what to do about it."""
+
+    field: str
+    code: str
+    message: str
+
+
+class Refusal(ServingError):
+    """A request that is answered with a problem document."""
+
+    errors: tuple[FieldError, ...] = ()
+
+
+class BodyMalformed(Refusal):
+    """The body is not JSON."""
+
+    def __init__(self, *, problem: str) -> None:
+        super().__init__(f"the body is not valid JSON ({problem}). Send one JSON object in UTF-8.")
+
+
+class BodyTooDeep(Refusal):
+    """The body nests deeper than any request of ours."""
+
+    def __init__(self, *, limit: int) -> None:
+        super().__init__(f"the body nests more than {limit} levels deep. No request needs that; see /openapi.json.")
+
+
+class BodyTooLarge(Refusal):
+    """The body is larger than the service takes."""
+
+    def __init__(self, *, limit_bytes: int) -> None:
+        super().__init__(f"the body is larger than {limit_bytes} bytes. Split it into several requests.")
+
+
+class BodyTooSlow(Refusal):
+    """The body did not arrive in time."""
+
+    def __init__(self, *, limit_s: float) -> None:
+        super().__init__(f"the body had not arrived after {limit_s:g} seconds. Send it again.")
+
+
+class ContentTypeUnsupported(Refusal):
+    """The body is declared to be something else than plain JSON."""
+
+    def __init__(self, *, got: str) -> None:
+        super().__init__(
+            f"the body is declared as {got!r}. Send Content-Type: application/json, uncompressed, in UTF-8."
+        )
+
+
+class FieldsInvalid(Refusal):
+    """One or more fields cannot be used; all of them are listed."""
+
+    def __init__(self, *, errors: Iterable[FieldError]) -> None:
+        self.errors = tuple(errors)
+        fields = "field" if len(self.errors) == 1 else "fields"
+        super().__init__(
+            f"{len(self.errors)} {fields} cannot be used; each is listed under errors. /openapi.json has the schema."
+        )
+
+
+class KeyAbsent(Refusal):
+    """The request carries no API key."""
+
+    def __init__(self) -> None:
+        super().__init__("this route needs an API key. Send it as `Authorization: Bearer <key>` or `X-API-Key: <key>`.")
+
+
+class KeyUnknown(Refusal):
+    """The request carries a key that nobody issued."""
+
+    def __init__(self) -> None:
+        super().__init__("the API key is not known here. Check it, or ask the operator for a new one.")
+
+
+class RoleMissing(Refusal):
+    """The key is good, but not for this route."""
+
+    def __init__(self, *, wanted: Iterable[str]) -> None:
+        super().__init__(f"this key may not use this route. It is for the roles: {', '.join(sorted(wanted))}.")
+
+
+class RouteUnknown(Refusal):
+    """There is nothing at this address."""
+
+    def __init__(self) -> None:
+        super().__init__("there is no such route. /openapi.json lists every route.")
+
+
+class MethodUnknown(Refusal):
+    """The address exists, but not with this method."""
+
+    def __init__(self, *, method: str, allowed: Iterable[str]) -> None:
+        self.allowed = tuple(sorted(allowed))
+        super().__init__(f"{method} is not offered here. Use {' or '.join(self.allowed)}.")
+
+
+class ProductUnknown(Refusal):
+    """A product is not among those the served model knows."""
+
+    def __init__(self, *, product_id: str, n_products: int, version: str) -> None:
+        super().__init__(
+            f"product {product_id!r} is not among the {n_products} products of model version {version}. "
+            "Check the id; a product enters with the next training once enough customers have bought it."
+        )
+
+
+class DecisionUnknown(Refusal):
+    """No decision is on record under an id."""
+
+    def __init__(self, *, decision_id: str) -> None:
+        super().__init__(
+            f"no decision {decision_id!r} on record. Use the decision_id of an answer; dry runs leave no record."
+        )
+
+
+class ModelVersionUnknown(Refusal):
+    """There is no bundle of that model and version."""
+
+    def __init__(self, *, name: str, version: str) -> None:
+        super().__init__(
+            f"no version {version!r} of model {name!r} on this server. GET /v1/models lists what there is."
+        )
+
+
+class NotReady(Refusal):
+    """No verified model is loaded."""
+
+    def __init__(self, *, model: str, retry_after_s: int, refused: bool) -> None:
+        self.retry_after_s = retry_after_s
+        because = " The champion on disk was refused; the log and GET /v1/models say why." if refused else ""
+        super().__init__(
+            f"no verified champion of model {model!r} is loaded.{because} Train one with `fairshelf train {model}`, "
+            f"then `fairshelf promote {model}`; this server picks it up by itself."
+        )
+
+
+class StorageUnavailable(Refusal):
+    """The database cannot take or give what was asked; nothing of the request was kept."""
+
+    def __init__(self, *, retry_after_s: int) -> None:
+        self.retry_after_s = retry_after_s
+        super().__init__(
+            "the server's storage cannot be used at the moment (full, locked or damaged), and nothing of this request "
+            "was kept. Send it again later; the operator finds the cause in the log and with `fairshelf doctor`."
+        )
+
+
+class Unexpected(Refusal):
+    """A bug: the service failed in a way nobody foresaw."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the service failed unexpectedly. Report the request_id to the operator; the log names the cause."
+        )

@@ -1,0 +1,52 @@
+"""One request and one answer, as handlers see them."""
+
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from pydantic import BaseModel
+
+from serving.services import Services
+
+JSON_TYPE: Final = "application/json"
+
+
+@dataclass(frozen=True)
+class Call:
+    """A request that passed the door: allowed, complete, checked.
+
+    Args:
+        path: Parameters of the path.
+        query: Parameters behind the question mark, checked.
+        body: The parsed body, where the route has one.
+    """
+
+    path: Mapping[str, str]
+    query: BaseModel | None
+    body: BaseModel | None
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What goes back.
+
+    Args:
+        body: Bytes of the body.
+        status: HTTP status.
+        media_type: Content type.
+        facts: Fields for the log line.
+    """
+
+    body: bytes
+    status: int = 200
+    media_type: str = JSON_TYPE
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+Handler = Callable[[Services, Call], Awaitable[Reply]]
+
+
+def as_json(answer: Mapping[str, Any], *, status: int = 200, **facts: Any) -> Reply:
+    """Reply with JSON."""
+    return Reply(json.dumps(answer, separators=(",", ":")).encode(), status=status, facts=facts)

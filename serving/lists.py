@@ -1,0 +1,89 @@
+"""Ranked products as the items of an answer."""
+
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import numpy as np
+
+from serving.ports import Mask, Ranked, Ranker
+from serving.reasons import reason
+from serving.shelf import Shelf
+
+PROPENSITY: Final = 1.0  # the policy draws nothing at random: what it shows, it always shows
+
+
+@dataclass(frozen=True)
+class Pick:
+    """One product chosen for a list."""
+
+    position: int
+    score: float
+    source: str
+    because: int
+
+
+def picks_of(ranked: Ranked) -> list[Pick]:
+    """Read a ranking product by product, best first."""
+    columns = (ranked.product_idx.tolist(), ranked.scores.tolist(), ranked.sources, ranked.because_idx.tolist())
+    return [Pick(*row) for row in zip(*columns, strict=True)]
+
+
+def fill_up(picks: list[Pick], ranker: Ranker, *, allowed: Mask | None, k: int, n_products: int) -> list[Pick]:
+    """Lengthen a short list with popular products that are allowed and not on it yet.
+
+    Returns:
+        The products to add; fewer than missing only when no more are allowed.
+    """
+    missing = k - len(picks)
+    if missing <= 0:
+        return []
+    rest = np.ones(n_products, dtype=np.bool_) if allowed is None else allowed.copy()
+    rest[[pick.position for pick in picks]] = False
+    return picks_of(ranker.rank_popular(allowed=rest, k=missing)) if rest.any() else []
+
+
+def items_of(
+    picks: list[Pick], shelf: Shelf, *, explain: bool, basket: AbstractSet[int], profiled: bool
+) -> list[dict[str, Any]]:
+    """Write the items of an answer.
+
+    Args:
+        picks: Products, best first.
+        shelf: Ids and names.
+        explain: Whether to give reasons.
+        basket: Positions of the products in the request's basket.
+        profiled: Whether a profile was used, so that a reason may speak of the customer's past.
+    """
+    items = []
+    for rank, pick in enumerate(picks, start=1):
+        where = ", in your basket" if pick.because in basket else ", which you know" if profiled else ""
+        reasons = [reason(pick.source, pick.position, pick.because, shelf=shelf, where=where)] if explain else []
+        items.append(
+            {
+                "product_id": shelf.product_ids[pick.position],
+                "rank": rank,
+                "score": round(pick.score, 6),
+                "source": pick.source,
+                "reasons": reasons,
+                "propensity": PROPENSITY,
+                "sponsored": False,
+            }
+        )
+    return items
+
+
+def recorded(items: list[dict[str, Any]], shown_as: str) -> list[dict[str, Any]]:
+    """Keep of each item what a decision records."""
+    kept = ("product_id", "rank", "source", "score", "propensity")
+    return [{"list": shown_as, **{key: item[key] for key in kept}} for item in items]
+
+
+def rfc3339(moment: datetime) -> str:
+    """Write an aware time as the contract does.
+
+    >>> rfc3339(datetime(2025, 3, 1, 12, 0, tzinfo=UTC))
+    '2025-03-01T12:00:00.000Z'
+    """
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

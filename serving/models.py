@@ -1,0 +1,138 @@
+"""The bundles on this server: what is serving, and why."""
+
+import base64
+import binascii
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from serving.bundles import BundleHolder
+from serving.errors import FieldError, FieldsInvalid, ModelVersionUnknown
+from serving.lists import rfc3339
+from serving.schemas_models import ModelsAnswer, ModelVersionOut
+from serving.schemas_recommend import PrivacyOut
+from training.artifact import MANIFEST, champion_pointer
+from training.errors import TrainingError
+from training.manifest import Manifest
+
+Key = tuple[str, str]  # name and version, which are also the folders
+
+
+def model_card(manifest: Manifest) -> dict[str, Any]:
+    """Write the `model` block of an answer."""
+    privacy = manifest.privacy
+    return {
+        "name": manifest.name,
+        "version": manifest.version,
+        "trained_at": rfc3339(manifest.trained_at),
+        "fairness_report_id": manifest.audit_report,
+        "privacy": {
+            "mechanism": privacy.mechanism,
+            "epsilon": privacy.epsilon,
+            "delta": privacy.delta,
+            "unit": privacy.unit,
+        },
+    }
+
+
+class ModelShelf:
+    """Reads the bundles' manifests from disk.
+
+    Args:
+        root: Folder of all bundles, one folder per model and version.
+        holder: The loaded model.
+    """
+
+    def __init__(self, root: Path, holder: BundleHolder) -> None:
+        self._root = root
+        self._holder = holder
+
+    def page(self, *, limit: int, cursor: str | None) -> ModelsAnswer:
+        """List bundles by name, newest version first.
+
+        Args:
+            limit: Most bundles on this page.
+            cursor: `next_cursor` of the page before; None begins.
+
+        Raises:
+            FieldsInvalid: If the cursor is none of ours, or its bundle is gone.
+        """
+        keys = sorted(self._keys(), key=_newest_first)
+        start = 0
+        if cursor is not None:
+            start = _position(keys, cursor) + 1
+        shown = keys[start : start + limit]
+        more = start + limit < len(keys)
+        return ModelsAnswer(
+            models=tuple(self._describe(key) for key in shown), next_cursor=_encode(shown[-1]) if more else None
+        )
+
+    def one(self, name: str, version: str) -> ModelVersionOut:
+        """Describe one bundle.
+
+        Raises:
+            ModelVersionUnknown: If it is not on this server.
+        """
+        if (name, version) not in set(self._keys()):  # compared, never joined: no path from outside
+            raise ModelVersionUnknown(name=name, version=version)
+        return self._describe((name, version))
+
+    def _keys(self) -> Iterator[Key]:
+        for path in self._root.glob(f"*/*/{MANIFEST}"):
+            name, version = path.parent.parent.name, path.parent.name
+            if not name.startswith(".") and not version.startswith("."):
+                yield name, version
+
+    def _describe(self, key: Key) -> ModelVersionOut:
+        name, version = key
+        current = self._holder.current
+        found, problem = _read(self._root / name / version / MANIFEST)
+        return ModelVersionOut(
+            name=name,
+            version=version,
+            champion=self._champion(name) == version,
+            serving=current is not None and (current.name, current.version) == key,
+            trained_at=found.trained_at if found else None,
+            bundle_digest=found.digest if found else None,
+            fairness_report_id=found.audit_report if found else None,
+            privacy=PrivacyOut(**model_card(found)["privacy"]) if found else PrivacyOut(mechanism="unknown"),
+            problem=problem or (self._holder.problem if self._champion(name) == version else None),
+            facts=found.model_dump(mode="json", exclude={"files"}) if found else {},
+        )
+
+    def _champion(self, name: str) -> str | None:
+        try:
+            pointer = champion_pointer(self._root, name)
+        except TrainingError:
+            return None
+        return pointer.version if pointer else None
+
+
+def _read(path: Path) -> tuple[Manifest | None, str | None]:
+    try:
+        return Manifest.model_validate_json(path.read_bytes()), None
+    except ValidationError as failure:
+        return None, f"the manifest cannot be used: {failure.error_count()} fault(s)"
+    except OSError as failure:
+        return None, f"the manifest cannot be read: {failure.strerror}"
+
+
+def _newest_first(key: Key) -> tuple[str, int, str]:
+    name, version = key
+    return name, -int(version) if version.isdecimal() else 0, version
+
+
+def _encode(key: Key) -> str:
+    return base64.urlsafe_b64encode("/".join(key).encode()).decode()
+
+
+def _position(keys: list[Key], cursor: str) -> int:
+    try:
+        name, _, version = base64.urlsafe_b64decode(cursor.encode()).decode().partition("/")
+        return keys.index((name, version))
+    except (binascii.Error, ValueError):  # not base64, not text, or not in the list
+        message = "This cursor is not one of ours, or its bundle is gone. Begin again without a cursor."
+        fault = FieldError(field="cursor", code="UNKNOWN_CURSOR", message=message)
+        raise FieldsInvalid(errors=[fault]) from None

@@ -1,0 +1,82 @@
+"""Errors as problem documents (RFC 9457): the one table from domain errors to HTTP."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from serving import errors
+from serving.errors import Refusal
+
+PROBLEM_TYPE: Final = "application/problem+json"
+STORAGE_RETRY_S: Final = 5  # a locked database is free again within its own time limit
+
+
+@dataclass(frozen=True)
+class Kind:
+    """How one class of error is answered."""
+
+    status: int
+    code: str
+    title: str
+
+
+KINDS: Mapping[type[Refusal], Kind] = {
+    errors.BodyMalformed: Kind(400, "MALFORMED_JSON", "The body is not JSON"),
+    errors.BodyTooDeep: Kind(400, "TOO_DEEP", "The body nests too deep"),
+    errors.KeyAbsent: Kind(401, "NO_API_KEY", "An API key is needed"),
+    errors.KeyUnknown: Kind(401, "UNKNOWN_API_KEY", "The API key is not known"),
+    errors.RoleMissing: Kind(403, "ROLE_MISSING", "The API key has another role"),
+    errors.RouteUnknown: Kind(404, "UNKNOWN_ROUTE", "There is no such route"),
+    errors.ProductUnknown: Kind(404, "UNKNOWN_PRODUCT", "The product is not known"),
+    errors.DecisionUnknown: Kind(404, "UNKNOWN_DECISION", "The decision is not on record"),
+    errors.ModelVersionUnknown: Kind(404, "UNKNOWN_MODEL_VERSION", "The model version is not here"),
+    errors.MethodUnknown: Kind(405, "METHOD_NOT_ALLOWED", "The route has other methods"),
+    errors.BodyTooSlow: Kind(408, "BODY_TIMEOUT", "The body did not arrive in time"),
+    errors.BodyTooLarge: Kind(413, "BODY_TOO_LARGE", "The body is too large"),
+    errors.ContentTypeUnsupported: Kind(415, "UNSUPPORTED_CONTENT_TYPE", "The body must be JSON"),
+    errors.FieldsInvalid: Kind(422, "INVALID_FIELDS", "The request cannot be used as it stands"),
+    errors.Unexpected: Kind(500, "INTERNAL_ERROR", "The service failed"),
+    errors.NotReady: Kind(503, "NO_CHAMPION", "No verified model is loaded"),
+    errors.StorageUnavailable: Kind(503, "STORAGE_UNAVAILABLE", "The storage cannot be used now"),
+}
+
+
+def document(refusal: Refusal, *, instance: str, request_id: str) -> dict[str, Any]:
+    """Write a refusal down as RFC 9457 asks, with our `code`, `errors` and `request_id` added.
+
+    Args:
+        refusal: What was refused; its class must be in `KINDS`.
+        instance: Path of the request.
+        request_id: Finds the request in the log.
+    """
+    kind = KINDS[type(refusal)]
+    return {
+        "type": f"urn:fairshelf:problem:{kind.code.lower().replace('_', '-')}",
+        "title": kind.title,
+        "status": kind.status,
+        "detail": str(refusal),
+        "instance": instance,
+        "code": kind.code,
+        "errors": [{"field": e.field, "code": e.code, "message": e.message} for e in refusal.errors],
+        "request_id": request_id,
+    }
+
+
+def translate(failure: Exception) -> Refusal:
+    """Turn a failure of a layer below into a refusal; what nobody foresaw is `Unexpected`."""
+    if isinstance(failure, sa.exc.SQLAlchemyError):
+        return errors.StorageUnavailable(retry_after_s=STORAGE_RETRY_S)
+    return errors.Unexpected()
+
+
+def headers(refusal: Refusal) -> dict[str, str]:
+    """Give the header lines that HTTP asks for beside some statuses."""
+    if isinstance(refusal, errors.NotReady | errors.StorageUnavailable):
+        return {"Retry-After": str(refusal.retry_after_s)}
+    if isinstance(refusal, errors.MethodUnknown):
+        return {"Allow": ", ".join(refusal.allowed)}
+    if isinstance(refusal, errors.KeyAbsent | errors.KeyUnknown):
+        return {"WWW-Authenticate": 'Bearer realm="fairshelf"'}
+    return {}

@@ -1,0 +1,38 @@
+"""Answers about the models on this server."""
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from serving.schemas import Answer, Request
+from serving.schemas_recommend import PrivacyOut
+
+
+class ModelVersionOut(Answer):
+    """One bundle on disk."""
+
+    name: str
+    version: str
+    champion: bool = Field(description="Named by the champion pointer.")
+    serving: bool = Field(description="Loaded and answering in this process.")
+    trained_at: datetime | None
+    bundle_digest: str | None
+    fairness_report_id: str | None
+    privacy: PrivacyOut
+    problem: str | None = Field(description="Why the bundle cannot be used, where it cannot.")
+    facts: dict[str, Any] = Field(description="The bundle's manifest, without the list of its files.")
+
+
+class ModelsAnswer(Answer):
+    """The bundles on disk, by name and newest version first."""
+
+    models: tuple[ModelVersionOut, ...]
+    next_cursor: str | None
+
+
+class ModelsQuery(Request):
+    """Which page of the list."""
+
+    limit: Annotated[int, Field(ge=1, le=1_000)] = 100
+    cursor: Annotated[str, Field(min_length=1, max_length=512)] | None = None

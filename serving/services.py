@@ -1,0 +1,62 @@
+"""Everything a request handler may use, built once."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from configs.settings import ServingSettings
+from serving.schemas import Limits
+
+if TYPE_CHECKING:  # the web application is imported by processes that never load a model
+    import sqlalchemy as sa
+
+    from serving.bundles import BundleHolder
+    from serving.decisions import DecisionLog
+    from serving.events import EventDoor
+    from serving.keys import KeyRing
+    from serving.models import ModelShelf
+    from serving.recommend import Recommender
+    from serving.similar import SimilarProducts
+
+
+@dataclass(frozen=True)
+class Services:
+    """The use cases and stores of one server process.
+
+    Args:
+        settings: Settings of the service.
+        limits: What requests are validated against.
+        keys: Who may call.
+        bundles: The loaded model.
+        recommender: Recommendations.
+        similar: Similar products.
+        events: Events.
+        decisions: The record of answers.
+        models: The bundles on disk.
+        state: The database behind them.
+    """
+
+    settings: ServingSettings
+    limits: Limits
+    keys: "KeyRing"
+    bundles: "BundleHolder"
+    recommender: "Recommender"
+    similar: "SimilarProducts"
+    events: "EventDoor"
+    decisions: "DecisionLog"
+    models: "ModelShelf"
+    state: "sa.Engine"
+
+    def close(self) -> None:
+        """Write down what is still in memory."""
+        self.decisions.close()
+        self.state.dispose()
+
+
+def limits_from(settings: ServingSettings) -> Limits:
+    """Collect what requests are validated against."""
+    return Limits(
+        max_id_length=settings.max_id_length,
+        max_limit=settings.recommend.max_limit,
+        max_batch=settings.events.max_batch,
+        currency=settings.currency,
+    )

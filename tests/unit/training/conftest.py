@@ -1,0 +1,185 @@
+"""A basket table small enough to check by eye, and one tracker for the whole session."""
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from configs.settings import EvaluationSettings, PromotionSettings, StorageSettings
+from training.artifact import Bundle, bundle_directory, write_bundle
+from training.catalogue import Catalogue
+from training.evaluation_results import Difference, Evaluation, Score
+from training.manifest import ManifestFacts
+from training.registry import Tracker
+
+CUTOFF = datetime(2017, 3, 1, tzinfo=UTC)
+END = datetime(2017, 3, 15, tzinfo=UTC)
+SNAPSHOT = "5" * 64
+
+# customer, product, basket, day of 2017
+_LINES = (
+    ("ann", "milk", "a1", "2017-01-10"),
+    ("ann", "bread", "a1", "2017-01-10"),
+    ("ann", "milk", "a2", "2017-02-20"),
+    ("ann", "milk", "a2", "2017-02-20"),  # a second line of the same basket
+    ("ann", "eggs", "a2", "2017-02-20"),
+    ("bob", "milk", "b1", "2017-02-10"),
+    ("bob", "beer", "b1", "2017-02-10"),
+    ("bob", "chips", "b2", "2017-02-25"),
+    ("bob", "beer", "b2", "2017-02-25"),
+    ("cyd", "beer", "c1", "2017-02-27"),
+    ("cyd", "chips", "c1", "2017-02-27"),
+    ("dee", "bread", "d1", "2017-01-05"),
+    ("dee", "eggs", "d1", "2017-01-05"),
+    ("dee", "caviar", "d1", "2017-01-05"),  # one buyer only
+    ("ann", "milk", "a3", "2017-03-02"),
+    ("ann", "chips", "a3", "2017-03-02"),
+    ("bob", "beer", "b3", "2017-03-05"),
+    ("cyd", "bread", "c2", "2017-03-06"),
+    ("cyd", "caviar", "c2", "2017-03-06"),
+    ("eve", "milk", "e1", "2017-03-07"),  # no history
+)
+
+
+@pytest.fixture
+def purchases() -> pd.DataFrame:
+    """20 lines, 14 of them before the cut-off."""
+    rows = [(*line[:3], "s1", pd.Timestamp(line[3], tz="UTC")) for line in _LINES]
+    return pd.DataFrame(rows, columns=["customer_id", "product_id", "basket_id", "store_id", "event_timestamp"])
+
+
+@pytest.fixture
+def catalogue() -> Catalogue:
+    """What at least two customers bought before the cut-off: beer 0, bread 1, chips 2, eggs 3, milk 4."""
+    return Catalogue(np.array(["beer", "bread", "chips", "eggs", "milk"]))
+
+
+@pytest.fixture
+def evaluation_settings() -> EvaluationSettings:
+    """Short lists, few resamples."""
+    return EvaluationSettings(
+        test_weeks=2,
+        list_length=10,
+        n_bootstrap=200,
+        confidence=0.9,
+        warm_min_baskets=2,
+        frequency_half_life_days=90,
+        popularity_days=14,
+        ease_lambda=1.0,
+        seed=3,
+    )
+
+
+@pytest.fixture
+def promotion_settings() -> PromotionSettings:
+    """Any gain passes, two months old data at most."""
+    return PromotionSettings(min_gain_all=0.0, min_gain_novel=0.0, max_data_age_days=60)
+
+
+def make_facts(**changes: object) -> ManifestFacts:
+    """Facts of a sound bundle, with some of them changed."""
+    facts: dict[str, object] = {
+        "trained_at": datetime(2017, 3, 20, tzinfo=UTC),
+        "train_until": CUTOFF,
+        "data_snapshot_digest": SNAPSHOT,
+        "code_commit": "c" * 40,
+        "lock_digest": "d" * 64,
+        "feature_service": "customer_v1",
+        "consent_digest": "e" * 64,
+        "settings": {"two_tower": {"seed": 7}},
+        "metrics": {"all.ndcg@20": 0.4, "novel.ndcg@20": 0.06},
+        "provenance": "made up for a test",
+    }
+    return ManifestFacts.model_validate({**facts, **changes})
+
+
+def make_evaluation(*, all_gain: float = 0.1, novel_gain: float = 0.1, **changes: object) -> Evaluation:
+    """An evaluation in which the model beats each baseline by a relative gain."""
+    scores: list[Score] = []
+    differences: list[Difference] = []
+    bases = {"all": {"popularity": 0.15, "ease": 0.3}, "novel": {"popularity": 0.05, "ease": 0.06}}
+    for task, gain, rival in (("all", all_gain, "ease"), ("novel", novel_gain, "popularity")):
+        ours = bases[task][rival] * (1 + gain)
+        common = {"task": task, "subset": "everyone", "metric": "ndcg@20", "n_customers": 50}
+        for method, value in {"two-tower": ours, **bases[task]}.items():
+            scores.append(Score(method=method, value=value, low=value * 0.9, high=value * 1.1, **common))
+        for baseline, value in bases[task].items():
+            relative = ours / value - 1
+            differences.append(
+                Difference(
+                    method="two-tower",
+                    baseline=baseline,
+                    value=ours - value,
+                    low=ours - value - 0.01,
+                    high=ours - value + 0.01,
+                    relative=relative,
+                    relative_low=relative - 0.02,
+                    relative_high=relative + 0.02,
+                    **common,
+                )
+            )
+    facts: dict[str, object] = {
+        "model": "two-tower",
+        "train_until": CUTOFF,
+        "test_end": END,
+        "data_snapshot_digest": SNAPSHOT,
+        "provenance": "made up for a test",
+        "n_products": 5,
+        "n_customers": 60,
+        "n_judged": 50,
+        "n_without_consent": 2,
+        "confidence": 0.9,
+        "n_bootstrap": 200,
+        "seed": 3,
+        "warm_min_baskets": 2,
+        "scores": scores,
+        "differences": differences,
+        "spreads": [],
+    }
+    return Evaluation.model_validate({**facts, **changes})
+
+
+def make_bundle(
+    bundles_dir: Path, version: str = "1", *, evaluation: Evaluation | None = None, **changes: object
+) -> Bundle:
+    """Write a small bundle with one of each kind of part."""
+    texts = {} if evaluation is None else {"evaluation.json": evaluation.model_dump_json()}
+    return write_bundle(
+        bundle_directory(bundles_dir, "two-tower", version),
+        name="two-tower",
+        version=version,
+        facts=make_facts(**changes),
+        tensors={"layer.weight": np.arange(6, dtype=np.float32).reshape(2, 3)},
+        arrays={"product_ids": np.array(["beer", "milk"])},
+        frames={},
+        texts=texts,
+    )
+
+
+@pytest.fixture
+def facts_of() -> Callable[..., ManifestFacts]:
+    """Make manifest facts with changes."""
+    return make_facts
+
+
+@pytest.fixture
+def evaluation_of() -> Callable[..., Evaluation]:
+    """Make an evaluation with given relative gains."""
+    return make_evaluation
+
+
+@pytest.fixture
+def bundle_of() -> Callable[..., Bundle]:
+    """Write a small bundle."""
+    return make_bundle
+
+
+@pytest.fixture(scope="session")
+def tracker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tracker]:
+    """One SQLite tracker: its first use takes tens of seconds of migrations."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        yield Tracker(StorageSettings(root=tmp_path_factory.mktemp("tracking"), min_free_gb=0))

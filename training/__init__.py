@@ -1,0 +1,1 @@
+"""Models, their evaluation, and the bundle that hands them to serving."""

@@ -1,0 +1,163 @@
+"""What a candidate must show before it may serve."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from pydantic import ValidationError
+
+from configs.settings import PromotionSettings
+from fairness.gates import Finding
+from training.artifact import Bundle
+from training.baselines import Task
+from training.errors import BundleItemUnknown, ScoreUnknown
+from training.evaluation_results import Evaluation, Result
+from training.lineage import UNKNOWN
+from training.registry import version_tags
+
+EVALUATION = "evaluation.json"
+POPULARITY = "popularity"
+METRIC = "ndcg@20"
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A bundle, what the registry says of it, and what is known of the data today.
+
+    Attributes:
+        bundle: Opened, so its files are whole.
+        evaluation: Read from the bundle; None when it has none that can be read.
+        tags: Of the registered version; None when the bundle was never registered.
+        required_tags: What the registry file demands.
+        data_end: Newest purchase of the lake.
+        known_snapshots: Digests of the data snapshots that can be accounted for: the lake's own.
+    """
+
+    bundle: Bundle
+    evaluation: Evaluation | None
+    tags: dict[str, str] | None
+    required_tags: Sequence[str]
+    data_end: datetime
+    known_snapshots: Sequence[str]
+
+
+def read_evaluation(bundle: Bundle) -> Evaluation | None:
+    """Read the evaluation stored in a bundle; None when there is none or it cannot be read."""
+    try:
+        return Evaluation.model_validate_json(bundle.text(EVALUATION))
+    except (BundleItemUnknown, ValidationError):
+        return None
+
+
+class BeatsBaselines:
+    """The candidate's NDCG@20 lies above the best simple baseline (all) and above popularity (novel)."""
+
+    def __init__(self, settings: PromotionSettings) -> None:
+        self._settings = settings
+
+    def __call__(self, candidate: Candidate) -> Sequence[Finding]:
+        """Compare both tasks; a missing evaluation fails both."""
+        evaluation = candidate.evaluation
+        if evaluation is None:
+            reason = f"the bundle holds no readable {EVALUATION}; train again so that it is evaluated"
+            return [Finding(check="evaluation", passed=False, reason=reason)]
+        return [
+            self._gain(evaluation, "all", None, self._settings.min_gain_all),
+            self._gain(evaluation, "novel", POPULARITY, self._settings.min_gain_novel),
+        ]
+
+    def _gain(self, evaluation: Evaluation, task: Task, baseline: str | None, limit: float) -> Finding:
+        check = f"{METRIC} {task}"
+        try:
+            rival = baseline or evaluation.best_baseline(task=task, metric=METRIC).method
+            theirs = evaluation.score(rival, task=task, metric=METRIC)
+            ours = evaluation.score(evaluation.model, task=task, metric=METRIC)
+            difference = evaluation.difference(rival, task=task, metric=METRIC)
+        except ScoreUnknown as missing:
+            return Finding(check=check, passed=False, reason=str(missing))
+        reason = (
+            f"{ours.value:.4f} against {theirs.value:.4f} of {rival}, {difference.relative:+.1%} "
+            f"[{difference.relative_low:+.1%}, {difference.relative_high:+.1%}], where at least {limit:+.1%} is asked"
+        )
+        return Finding(check=check, passed=bool(difference.relative >= limit), reason=reason)
+
+
+def metrics_finite(candidate: Candidate) -> Sequence[Finding]:
+    """Every figure of the manifest and every number of the evaluation's scores is finite."""
+    figures = dict(candidate.bundle.manifest.metrics)
+    records: Sequence[Result] = candidate.evaluation.scores if candidate.evaluation else ()
+    for record in records:
+        facts = record.model_dump()
+        label = " ".join(facts[key] for key in ("method", "task", "subset", "metric"))
+        figures |= {f"{label} {key}": facts[key] for key in ("value", "low", "high")}
+    broken = sorted(name for name, value in figures.items() if not math.isfinite(value))
+    if not figures:
+        return [Finding(check="metrics", passed=False, reason="the bundle holds no figures; train again")]
+    reason = (
+        f"not finite: {', '.join(broken[:5])} ({len(broken)} in all)" if broken else f"{len(figures)} figures, finite"
+    )
+    return [Finding(check="metrics", passed=not broken, reason=reason)]
+
+
+class DataFreshEnough:
+    """The training data ends not too long before the lake does."""
+
+    def __init__(self, settings: PromotionSettings) -> None:
+        self._max_days = settings.max_data_age_days
+
+    def __call__(self, candidate: Candidate) -> Sequence[Finding]:
+        """Compare the end of training with the newest purchase of the lake."""
+        train_until = candidate.bundle.manifest.train_until
+        age_days = (candidate.data_end - train_until).total_seconds() / 86_400
+        reason = (
+            f"training data ends {train_until:%Y-%m-%d}, {age_days:.1f} days before the lake does; "
+            f"at most {self._max_days} days are allowed"
+        )
+        return [Finding(check="data age", passed=age_days <= self._max_days, reason=reason)]
+
+
+def snapshot_known(candidate: Candidate) -> Sequence[Finding]:
+    """The candidate and its evaluation come from the data snapshot that lies in the lake."""
+    digest = candidate.bundle.manifest.data_snapshot_digest
+    known = digest in candidate.known_snapshots
+    reason = f"data snapshot {digest[:12]}" + ("" if known else " is not the lake's; train again on the lake as it is")
+    findings = [Finding(check="data snapshot", passed=known, reason=reason)]
+    if candidate.evaluation and candidate.evaluation.data_snapshot_digest != digest:
+        reason = (
+            f"it was judged on snapshot {candidate.evaluation.data_snapshot_digest[:12]}, not on its own {digest[:12]}"
+        )
+        findings.append(Finding(check="evaluation snapshot", passed=False, reason=reason))
+    return findings
+
+
+def tags_present(candidate: Candidate) -> Sequence[Finding]:
+    """The registered version carries every required tag, and its lineage tags agree with the bundle."""
+    if candidate.tags is None:
+        reason = "this bundle was never registered, or its digest changed since; train again"
+        return [Finding(check="registered", passed=False, reason=reason)]
+    missing = [tag for tag in candidate.required_tags if not candidate.tags.get(tag)]
+    expected = version_tags(candidate.bundle)
+    changed = [tag for tag, value in expected.items() if tag not in missing and candidate.tags.get(tag) != value]
+    problems = [f"missing: {tag}" for tag in missing] + [f"not what the bundle says: {tag}" for tag in changed]
+    reason = "; ".join(problems) or f"all {len(candidate.required_tags)} tags present"
+    return [Finding(check="tags", passed=not problems, reason=reason)]
+
+
+class ManifestComplete:
+    """The manifest says what the bundle was made from: settings, code, locked packages, consents, features."""
+
+    def __init__(self, required_sections: Sequence[str]) -> None:
+        self._required = tuple(required_sections)
+
+    def __call__(self, candidate: Candidate) -> Sequence[Finding]:
+        """List what is missing; outside a repository the code commit and lock may be unknown, not empty."""
+        manifest = candidate.bundle.manifest
+        missing = [f"settings section {section}" for section in self._required if not manifest.settings.get(section)]
+        stated = ("code_commit", "lock_digest", "consent_digest", "feature_service", "provenance")
+        missing += [field for field in stated if not getattr(manifest, field)]
+        if missing:
+            return [Finding(check="manifest", passed=False, reason=f"missing: {', '.join(missing)}")]
+        unknown = [field for field in stated if getattr(manifest, field) == UNKNOWN]
+        reason = "complete" + (f"; unknown, made outside a repository: {', '.join(unknown)}" if unknown else "")
+        return [Finding(check="manifest", passed=True, reason=reason)]

@@ -1,0 +1,259 @@
+"""The two jobs of the recommender: train a version, and evaluate what would be served at any date."""
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from lightning.pytorch.callbacks import Callback
+
+from configs.settings import PROJECT_ROOT, Settings
+from features.lake import Lake
+from features.services import CUSTOMER_V1
+from privacy.vault import open_vault
+from training.artifact import Bundle, bundle_directory, versions, write_bundle
+from training.evaluation_files import resolve_source_ids, write_evaluation
+from training.evaluation_results import Evaluation
+from training.lineage import code_commit, lock_digest, provenance
+from training.manifest import ManifestFacts
+from training.model_card import model_card
+from training.registry import Tracker
+from training.registry_file import ModelEntry
+from training.runs import Run
+from training.splits import Holdout, default_train_until
+from training.two_tower.backtest import backtest
+from training.two_tower.bundling import bundle_parts
+from training.two_tower.fit import Fitted, TrainingData, fit, snapshot_times
+from training.two_tower.module import TRAIN_LOSS, VALIDATION_LOSS
+from training.two_tower.pyfunc import BundlePredictor, input_example
+from training.two_tower.recommender import MODEL_NAME
+from training.two_tower.sources import Sources, prepare_sources
+
+SECTIONS = ("features", "two_tower", "evaluation")  # the settings a version depends on
+LOADER_MODULE = "training.two_tower.pyfunc"
+_RUN_FILE = "run_id"
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A version that was trained, judged, bundled and registered."""
+
+    bundle: Bundle
+    evaluation: Evaluation
+    run_id: str
+
+
+def train(
+    settings: Settings,
+    *,
+    entry: ModelEntry,
+    train_until: datetime | None,
+    resume: bool,
+    progress: Progress,
+    callbacks: Sequence[Callback] = (),
+) -> Trained:
+    """Train a version on everything before a cut-off, judge it on the weeks after, bundle and register it.
+
+    Args:
+        settings: All sections; `SECTIONS` are written into the manifest.
+        entry: What the registry file says of the model.
+        train_until: Cut-off; None holds `evaluation.test_weeks` back at the end of the data.
+        resume: Continue a killed run of the same settings, data and cut-off.
+        progress: Told each step in words.
+        callbacks: Further Lightning callbacks.
+
+    Raises:
+        NothingToResume: If there is no such run.
+        TestWindowUnavailable: If the data ends before the test window does.
+        LakeMissing, CatalogueEmpty, HistoryUnavailable, NobodyToJudge: If the data does not suffice.
+    """
+    holdout = _holdout(settings, train_until, settings.evaluation.test_weeks)
+    sources = _sources(settings, holdout, progress)
+    checkpoints = settings.storage.checkpoints / MODEL_NAME / _fingerprint(settings, sources)
+    tracker = Tracker(settings.storage)
+    run_id = _run_to_resume(checkpoints) if resume else None
+    with tracker.run(name=MODEL_NAME, tags=_tags(sources), run_id=run_id) as run:
+        _remember_run(checkpoints, run.run_id)
+        run.log_params(_params(settings))
+        fitted = _fit(settings, sources, checkpoints, resume, progress, tracker.lightning_logger(run), callbacks)
+        progress("evaluation: the model beside popularity, personal frequency and EASE")
+        evaluation, _, _ = backtest(fitted.scorer, sources, holdout, settings.evaluation)
+        progress("bundle: writing and registering")
+        bundle = _bundle(settings, sources, fitted, evaluation, entry)
+        _log(run, fitted, evaluation, bundle)
+        example = input_example(fitted.scorer)
+        tracker.register(
+            run,
+            bundle,
+            entry,
+            loader_module=LOADER_MODULE,
+            input_example=example,
+            output_example=BundlePredictor(bundle).predict(example),
+            requirements=_lock_file(),
+        )
+    return Trained(bundle, evaluation, run.run_id)
+
+
+def evaluate_recommender(
+    settings: Settings,
+    *,
+    train_until: datetime | None,
+    test_weeks: int,
+    out_dir: Path,
+    source_ids: bool,
+    progress: Progress,
+    callbacks: Sequence[Callback] = (),
+) -> Evaluation:
+    """Backtest what would have been served: train before a cut-off, rank, judge, and write lists and figures.
+
+    Nothing is registered or promoted.
+
+    Args:
+        settings: All sections.
+        train_until: Cut-off; None holds `test_weeks` back at the end of the data.
+        test_weeks: Length of the window after it.
+        out_dir: Where `recommendations.parquet` and `metrics.json` go.
+        source_ids: Write the source's own customer ids, through the vault and its audit log.
+        progress: Told each step in words.
+        callbacks: Further Lightning callbacks.
+
+    Raises:
+        As `train`, and SourceIdsUnknown: If the vault does not know every customer.
+    """
+    holdout = _holdout(settings, train_until, test_weeks)
+    sources = _sources(settings, holdout, progress)
+    checkpoints = settings.storage.checkpoints / "evaluation" / _fingerprint(settings, sources)
+    fitted = _fit(settings, sources, checkpoints, False, progress, False, callbacks)
+    progress("evaluation: the model beside popularity, personal frequency and EASE")
+    evaluation, rankings, test_set = backtest(fitted.scorer, sources, holdout, settings.evaluation)
+    resolved = None
+    if source_ids:
+        reason = f"evaluate recommender --source-ids, cut-off {holdout.train_until:%Y-%m-%d}"
+        resolved = resolve_source_ids(open_vault(settings.storage.vault), test_set, reason=reason)
+    write_evaluation(evaluation, rankings, test_set, out_dir, source_ids=resolved)
+    return evaluation
+
+
+def _holdout(settings: Settings, train_until: datetime | None, test_weeks: int) -> Holdout:
+    manifest = Lake.open(settings.storage.lake).manifest
+    cutoff = train_until or default_train_until(manifest.data_end, test_weeks)
+    return Holdout.of_weeks(cutoff, test_weeks, data_start=manifest.data_start, data_end=manifest.data_end)
+
+
+def _sources(settings: Settings, holdout: Holdout, progress: Progress) -> Sources:
+    moments = snapshot_times(holdout.train_until, settings.features, settings.two_tower)
+    return prepare_sources(settings.storage, settings.features, holdout.train_until, moments, progress)
+
+
+def _fit(
+    settings: Settings,
+    sources: Sources,
+    checkpoints: Path,
+    resume: bool,
+    progress: Progress,
+    logger: Any,
+    callbacks: Sequence[Callback],
+) -> Fitted:
+    purchases = sources.training_purchases
+    data = TrainingData(
+        store=sources.store,
+        purchases=purchases,
+        customer_ids=sorted(purchases["customer_id"].unique()),
+        train_until=sources.train_until,
+    )
+    return fit(
+        data,
+        settings.features,
+        settings.two_tower,
+        checkpoints,
+        resume=resume,
+        logger=logger,
+        callbacks=callbacks,
+        progress=progress,
+    )
+
+
+def _bundle(settings: Settings, sources: Sources, fitted: Fitted, evaluation: Evaluation, entry: ModelEntry) -> Bundle:
+    bundles_dir = settings.storage.bundles
+    version = str(max((int(v) for v in versions(bundles_dir, MODEL_NAME) if v.isdigit()), default=0) + 1)
+    facts = ManifestFacts(
+        trained_at=datetime.now(UTC),
+        train_until=sources.train_until,
+        data_snapshot_digest=sources.lake.manifest.snapshot_digest,
+        code_commit=code_commit(PROJECT_ROOT),
+        lock_digest=lock_digest(PROJECT_ROOT),
+        feature_service=CUSTOMER_V1,
+        consent_digest=sources.consents.digest,
+        settings=settings.model_dump(mode="json", include=set(SECTIONS)),
+        metrics=evaluation.headline(),
+        provenance=provenance(sources.lake.manifest.source),
+    )
+    card = model_card(
+        name=MODEL_NAME, version=version, description=entry.description, facts=facts, evaluation=evaluation
+    )
+    tensors, arrays, frames = bundle_parts(fitted.scorer)
+    return write_bundle(
+        bundle_directory(bundles_dir, MODEL_NAME, version),
+        name=MODEL_NAME,
+        version=version,
+        facts=facts,
+        tensors=tensors,
+        arrays=arrays,
+        frames=frames,
+        texts={"evaluation.json": evaluation.model_dump_json(indent=2), "model_card.md": card},
+    )
+
+
+def _log(run: Run, fitted: Fitted, evaluation: Evaluation, bundle: Bundle) -> None:
+    run.log_metrics({**fitted.figures, "n_epochs": fitted.n_epochs})
+    run.log_evaluation(evaluation)
+    run.log_loss_curve((TRAIN_LOSS, VALIDATION_LOSS))
+    run.log_text(bundle.text("model_card.md"), "model_card.md")
+    run.set_tags({"bundle_version": bundle.manifest.version, "bundle_digest": bundle.digest})
+
+
+def _tags(sources: Sources) -> dict[str, str]:
+    return {
+        "data_snapshot_digest": sources.lake.manifest.snapshot_digest,
+        "consent_digest": sources.consents.digest,
+        "code_commit": code_commit(PROJECT_ROOT),
+        "lock_digest": lock_digest(PROJECT_ROOT),
+        "train_until": sources.train_until.isoformat(),
+    }
+
+
+def _params(settings: Settings) -> dict[str, Any]:
+    sections = settings.model_dump(mode="json", include=set(SECTIONS))
+    return {f"{section}.{key}": value for section, values in sections.items() for key, value in values.items()}
+
+
+def _fingerprint(settings: Settings, sources: Sources) -> str:
+    """Name a run by everything that decides its result, so that --resume never continues another one."""
+    inputs = {
+        "settings": settings.model_dump(mode="json", include=set(SECTIONS)),
+        "data": sources.lake.manifest.snapshot_digest,
+        "consents": sources.consents.digest,
+        "train_until": sources.train_until.isoformat(),
+    }
+    return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _remember_run(checkpoints: Path, run_id: str) -> None:
+    checkpoints.mkdir(parents=True, exist_ok=True)
+    (checkpoints / _RUN_FILE).write_text(run_id, encoding="utf-8")
+
+
+def _run_to_resume(checkpoints: Path) -> str | None:
+    """Find the tracked run of a killed training; None lets `fit` say that there is nothing to resume."""
+    path = checkpoints / _RUN_FILE
+    return path.read_text(encoding="utf-8") if path.exists() else None
+
+
+def _lock_file() -> Path | None:
+    lock = PROJECT_ROOT / "requirements.lock"
+    return lock if lock.exists() else None

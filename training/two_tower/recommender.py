@@ -1,0 +1,71 @@
+"""The fitted model in the form that backtests rank with."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy import sparse
+
+from training.baselines import Ranked, Task, blocks
+from training.top_k import NO_PRODUCT
+from training.two_tower.histories import Histories
+from training.two_tower.scorer import Pairs, Scorer
+
+MODEL_NAME = "two-tower"
+
+
+class TwoTowerRecommender:
+    """Rank customers as serving would: from the same features, by the same scorer.
+
+    Args:
+        scorer: The fitted model.
+        customer_ids: (C,) whose histories follow.
+        histories: C customers as of the cut-off.
+        bought: (C, N) bool, everything each of them ever bought, older than the history's cap too.
+    """
+
+    name = MODEL_NAME
+
+    def __init__(
+        self, scorer: Scorer, customer_ids: Sequence[str], histories: Histories, bought: sparse.csr_array
+    ) -> None:
+        self._scorer = scorer
+        self._index = pd.Index(np.asarray(customer_ids, dtype=object))
+        self._histories = histories
+        self._bought = bought
+
+    def rank(self, customer_ids: Sequence[str], *, task: Task, k: int) -> Ranked:
+        """Rank for customers whose histories are known.
+
+        Raises:
+            KeyError: If a customer is not among those given at the start.
+        """
+        rows = self._rows(customer_ids)
+        positions = np.full((len(rows), k), NO_PRODUCT, dtype=np.int64)
+        scores = np.full((len(rows), k), -np.inf, dtype=np.float32)
+        for block in blocks(len(rows)):
+            chosen = rows[block]
+            pairs = self._scorer.score(self._histories.take(chosen), task=task)
+            if task == "novel":
+                pairs = _without(pairs, self._bought[chosen].toarray())
+            place = np.arange(len(pairs.customer)) - np.searchsorted(pairs.customer, pairs.customer)
+            kept = place < k
+            positions[block][pairs.customer[kept], place[kept]] = pairs.product_idx[kept]
+            scores[block][pairs.customer[kept], place[kept]] = pairs.scores[kept]
+        return positions, scores
+
+    def bought(self, customer_ids: Sequence[str]) -> sparse.csr_array:
+        """Mark everything that customers ever bought: (B, N) bool."""
+        return self._bought[self._rows(customer_ids)]
+
+    def _rows(self, customer_ids: Sequence[str]) -> npt.NDArray[np.int64]:
+        rows = self._index.get_indexer(pd.Index(np.asarray(customer_ids, dtype=object))).astype(np.int64)
+        if (rows < 0).any():
+            raise KeyError(f"{int((rows < 0).sum())} customers have no history here")
+        return rows
+
+
+def _without(pairs: Pairs, excluded: npt.NDArray[np.bool_]) -> Pairs:
+    keep = ~excluded[pairs.customer, pairs.product_idx]
+    return Pairs(pairs.customer[keep], pairs.product_idx[keep], pairs.scores[keep], pairs.bought[keep])

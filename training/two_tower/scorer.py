@@ -1,0 +1,281 @@
+"""Score and rank products for customers: the one code path that both backtests and live requests take."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from training.artifact import Bundle
+from training.baselines import Task
+from training.catalogue import Catalogue
+from training.two_tower.histories import Histories, Ints, from_products, from_row, with_session
+from training.two_tower.repeat_head import RepeatHead, bought_features, new_features, pair_features
+from training.two_tower.towers import Shape, TwoTower
+
+Mask = npt.NDArray[np.bool_]
+
+N_NEW_CANDIDATES: Final = 200  # never-bought products per customer that the repeat head judges; part of the model
+PRODUCT_TEXTS: Final = ("department", "category", "product_type", "brand", "manufacturer_id")
+PRODUCT_NUMBERS: Final = ("price_usd", "popularity")
+_NONE = -1
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """One list, best first.
+
+    Attributes:
+        product_idx: (K,) positions in the catalogue.
+        scores: (K,) float32, never rising.
+        sources: (K,) `repeat`, `two_tower`, `similar`, `together` or `popular`.
+        because_idx: (K,) position of the bought, viewed or basketed product that explains each, -1 for none.
+    """
+
+    product_idx: Ints
+    scores: npt.NDArray[np.float32]
+    sources: tuple[str, ...]
+    because_idx: Ints
+
+
+@dataclass(frozen=True, eq=False)
+class Pairs:
+    """Scored (customer, product) pairs of a batch, customer by customer, best first within each."""
+
+    customer: Ints
+    product_idx: Ints
+    scores: npt.NDArray[np.float32]
+    bought: Mask
+
+
+@dataclass(frozen=True, eq=False)
+class CandidatePairs:
+    """(customer, product) pairs before the head judged them.
+
+    Attributes:
+        customer: (n,) row of the batch.
+        product_idx: (n,) positions.
+        bought: (n,) whether the product is in the customer's history.
+        tower_p: (n,) the towers' probability of the product.
+        features: (n, F) in the order of `PAIR_FEATURES`.
+    """
+
+    customer: Ints
+    product_idx: Ints
+    bought: Mask
+    tower_p: Tensor
+    features: Tensor
+
+
+class Scorer:
+    """A fitted model with everything it needs in memory.
+
+    Args:
+        model: The towers, in evaluation mode.
+        head: The repeat head, in evaluation mode.
+        catalogue: Product ids by position.
+        content: (N, C) content codes.
+        numeric: (N, F) numeric features at the time of fitting.
+        products: Arrays of length N: `PRODUCT_TEXTS`, `price_usd`, `popularity`.
+        together: (N, J) positions and scores of products often in the same basket, -1 where there are fewer.
+    """
+
+    def __init__(
+        self,
+        model: TwoTower,
+        head: RepeatHead,
+        catalogue: Catalogue,
+        *,
+        content: Ints,
+        numeric: npt.NDArray[np.float32],
+        products: Mapping[str, npt.NDArray[Any]],
+        together: tuple[Ints, npt.NDArray[np.float32]],
+    ) -> None:
+        self.model = model.eval()
+        self.head = head.eval()
+        self.catalogue = catalogue
+        self.content = content
+        self.products = dict(products)
+        self.companions = together
+        self._together_idx, self._together_scores = together
+        with torch.inference_mode():
+            self.history_vectors = model.products.history_vectors(torch.from_numpy(content))  # (N, D)
+            self._directions = functional.normalize(self.history_vectors, dim=1)
+        self.numeric, self.product_vectors = self._with_sales(numeric)
+        popularity = self.products["popularity"]
+        self._by_popularity = np.lexsort((np.arange(len(popularity)), -popularity))
+
+    @classmethod
+    def load(cls, bundle: Bundle) -> "Scorer":
+        """Rebuild a scorer from a bundle.
+
+        Raises:
+            BundleItemUnknown, BundleDamaged: If the bundle lacks a part or one cannot be read.
+        """
+        weights = {name: torch.from_numpy(values) for name, values in bundle.tensors().items()}
+        products = bundle.frame("products")
+        content = bundle.array("content")
+        sizes = [len(weights[f"model.products.content.{i}.weight"]) for i in range(content.shape[1])]
+        dim = weights["model.products.id.weight"].shape[1]
+        hidden_dim = len(weights["model.customers.net.0.weight"])
+        model = TwoTower(Shape(products.num_rows, sizes, dim, hidden_dim))
+        head = RepeatHead(len(weights["head.net.0.weight"]))
+        model.load_state_dict(_under(weights, "model."))
+        head.load_state_dict(_under(weights, "head."))
+        texts = {name: np.array(products[name].to_pylist(), dtype=str) for name in PRODUCT_TEXTS}
+        numbers = {name: products[name].to_numpy() for name in PRODUCT_NUMBERS}
+        return cls(
+            model,
+            head,
+            Catalogue(np.array(products["product_id"].to_pylist(), dtype=str)),
+            content=content,
+            numeric=bundle.array("numeric"),
+            products=texts | numbers,
+            together=(bundle.array("together_idx"), bundle.array("together_scores")),
+        )
+
+    def refresh(self, numeric: npt.NDArray[np.float32]) -> None:
+        """Give every product the sales figures of another moment; (N, F)."""
+        self.numeric, self.product_vectors = self._with_sales(numeric)
+
+    def rank(self, row: Mapping[str, Any], *, basket_idx: Ints, allowed: Mask | None, task: Task, k: int) -> Ranking:
+        """Rank for one customer from his online features.
+
+        Args:
+            row: Fields of the customer feature service.
+            basket_idx: Products in the basket now; never recommended.
+            allowed: (N,) products that may be shown; None allows all.
+            task: `all`, or `novel` to leave out everything in the history.
+            k: Most products to return; fewer come back where fewer are allowed.
+        """
+        histories = with_session(from_row(row, self.catalogue), basket_idx)
+        allowed = self._without(allowed, basket_idx)
+        if not len(histories.product_idx) and not len(histories.session_idx):
+            return self.rank_popular(allowed=allowed, k=k)
+        pairs = self.score(histories, task=task, allowed=allowed)
+        chosen = pairs.product_idx[:k]
+        sources = tuple("repeat" if bought else "two_tower" for bought in pairs.bought[:k])
+        known = np.concatenate([histories.product_idx, histories.session_idx])
+        because = np.where(pairs.bought[:k], chosen, self._nearest(chosen, known))
+        return Ranking(chosen, pairs.scores[:k], sources, because)
+
+    def rank_basket(self, basket_idx: Ints, *, allowed: Mask | None, k: int) -> Ranking:
+        """Rank for a basket alone: what is often bought with it first, then what its owner may like."""
+        allowed = self._without(allowed, basket_idx)
+        if not len(basket_idx):
+            return self.rank_popular(allowed=allowed, k=k)
+        chosen = self.score(from_products(basket_idx), task="novel", allowed=allowed)
+        companions = self._together_idx[basket_idx]  # (b, J)
+        together = np.isin(chosen.product_idx, companions[companions != _NONE])
+        order = np.argsort(~together, kind="stable")[:k]
+        sources = tuple("together" if together[i] else "two_tower" for i in order)
+        product_idx = chosen.product_idx[order]
+        scores = chosen.scores[order] + together[order]  # companions rank above the rest by 1
+        return Ranking(product_idx, scores, sources, self._nearest(product_idx, basket_idx))
+
+    def rank_popular(self, *, allowed: Mask | None, k: int) -> Ranking:
+        """Rank by baskets of the recent window: the same list for everyone."""
+        order = self._by_popularity if allowed is None else self._by_popularity[allowed[self._by_popularity]]
+        chosen = order[:k]
+        scores = self.products["popularity"][chosen].astype(np.float32)
+        return Ranking(chosen, scores, ("popular",) * len(chosen), np.full(len(chosen), _NONE))
+
+    def similar(self, product_idx: int, *, allowed: Mask | None, k: int) -> Ranking:
+        """Rank products by the cosine of their history vectors with one product's: who buys them, and what they are."""
+        with torch.inference_mode():
+            scores = (self._directions @ self._directions[product_idx]).numpy().copy()  # (N,)
+        scores[product_idx] = -np.inf
+        if allowed is not None:
+            scores[~allowed] = -np.inf
+        order = np.argsort(-scores, kind="stable")[:k]
+        order = order[np.isfinite(scores[order])]
+        return Ranking(order, scores[order], ("similar",) * len(order), np.full(len(order), product_idx))
+
+    def together(self, product_idx: int, *, allowed: Mask | None, k: int) -> Ranking:
+        """Rank products by how often they share a basket with one product, relative to how often they sell."""
+        found = self._together_idx[product_idx]
+        keep = found != _NONE
+        if allowed is not None:
+            keep &= allowed[np.maximum(found, 0)]
+        chosen, scores = found[keep][:k], self._together_scores[product_idx][keep][:k]
+        return Ranking(chosen, scores, ("together",) * len(chosen), np.full(len(chosen), product_idx))
+
+    @torch.inference_mode()
+    def score(self, histories: Histories, *, task: Task, allowed: Mask | None = None) -> Pairs:
+        """Score each customer's bought products (`all` only) and his best never-bought ones.
+
+        Returns:
+            At most the whole history and `N_NEW_CANDIDATES` pairs a customer, best first. For `all`, scores are the
+            head's probabilities of a purchase within the target window; for `novel`, the towers' probabilities of
+            being the next first purchase, because the towers order new products better (test cut-off, novel
+            NDCG@20: .0462 against the head's .0429).
+        """
+        pairs = self.candidates(histories, task=task, allowed=allowed)
+        scores = (torch.sigmoid(self.head(pairs.features)) if task == "all" else pairs.tower_p).numpy()
+        order = np.lexsort((pairs.product_idx, -scores, pairs.customer))
+        return Pairs(pairs.customer[order], pairs.product_idx[order], scores[order], pairs.bought[order])
+
+    @torch.no_grad()
+    def candidates(self, histories: Histories, *, task: Task, allowed: Mask | None = None) -> CandidatePairs:
+        """Collect what the head judges: each customer's history (`all` only) and the towers' best new products."""
+        tower = self.model.queries(self.history_vectors, histories) @ self.product_vectors  # (B, N)
+        log_p = tower - tower.logsumexp(dim=1, keepdim=True)
+        new_owners, new_products = self._best_new(log_p, histories, allowed)
+        owners, products, own = new_owners, new_products, new_features(len(new_products))
+        if task == "all":
+            customer, bought = torch.from_numpy(histories.customer_of_pair), torch.from_numpy(histories.product_idx)
+            shown = _shown(bought, allowed)
+            own = torch.cat([bought_features(histories)[shown], own])
+            owners = torch.cat([customer[shown], owners])
+            products = torch.cat([bought[shown], products])
+        profiles = torch.from_numpy(histories.profiles)[owners]
+        pair_log_p = log_p[owners, products]
+        features = pair_features(own, pair_log_p, self.numeric[products], profiles)
+        is_bought = np.arange(len(products)) < len(products) - len(new_products)
+        return CandidatePairs(owners.numpy(), products.numpy(), is_bought, pair_log_p.exp(), features)
+
+    def _best_new(self, log_p: Tensor, histories: Histories, allowed: Mask | None) -> tuple[Tensor, Tensor]:
+        """Pick each customer's best never-bought products: (n,) customers and (n,) positions."""
+        open_to_new = log_p.clone()
+        bought = (torch.from_numpy(histories.customer_of_pair), torch.from_numpy(histories.product_idx))
+        open_to_new[bought] = -torch.inf
+        if allowed is not None:
+            open_to_new[:, torch.from_numpy(~allowed)] = -torch.inf
+        best, new = open_to_new.topk(min(N_NEW_CANDIDATES, len(self.catalogue)), dim=1)  # (B, M)
+        kept = torch.isfinite(best)
+        return torch.arange(len(histories)).unsqueeze(1).expand_as(new)[kept], new[kept]
+
+    @torch.inference_mode()
+    def _with_sales(self, numeric: npt.NDArray[np.float32]) -> tuple[Tensor, Tensor]:
+        """Give (N, F) sales figures and the (D + F + 1, N) product vectors they make."""
+        figures = torch.from_numpy(numeric)
+        return figures, self.model.products(self.history_vectors, figures).T.contiguous()
+
+    def _without(self, allowed: Mask | None, product_idx: Ints) -> Mask | None:
+        if not len(product_idx):
+            return allowed
+        remaining = np.ones(len(self.catalogue), dtype=bool) if allowed is None else allowed.copy()
+        remaining[product_idx] = False
+        return remaining
+
+    @torch.inference_mode()
+    def _nearest(self, product_idx: Ints, known: Ints) -> Ints:
+        """For each product, find the known one whose history vector points most nearly the same way."""
+        if not len(known):
+            return np.full(len(product_idx), _NONE)
+        cosine = self._directions[torch.from_numpy(product_idx)] @ self._directions[torch.from_numpy(known)].T
+        nearest: Ints = known[cosine.argmax(dim=1).numpy()]
+        return nearest
+
+
+def _shown(product_idx: Tensor, allowed: Mask | None) -> Tensor:
+    """Mark which of (n,) products may be shown."""
+    return torch.ones_like(product_idx, dtype=torch.bool) if allowed is None else torch.from_numpy(allowed)[product_idx]
+
+
+def _under(weights: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): values for name, values in weights.items() if name.startswith(prefix)}
