@@ -25,6 +25,15 @@ class SettingsFileBroken(SettingsError):
         super().__init__(f"{path} is not a YAML mapping: {problem}. Correct the file; every line reads `key: value`.")
 
 
+class SettingValueBroken(SettingsError):
+    """The text of a variable or an override is not YAML."""
+
+    def __init__(self, *, origin: str, text: str, problem: str) -> None:
+        super().__init__(
+            f"{origin}: {text!r} is not a YAML value: {problem}. Correct or quote it; close every bracket."
+        )
+
+
 class SettingsInvalid(SettingsError):
     """One or more values are unknown, of the wrong type or out of range; all of them are listed."""
 
@@ -41,5 +50,5 @@ class OverrideMalformed(SettingsError):
 
     def __init__(self, *, override: str) -> None:
         super().__init__(
-            f"override {override!r} is not of the form section.key=value, for instance two_tower.max_epochs=3."
+            f"override {override!r} is not of the form section.key=value. Write it like two_tower.max_epochs=3."
         )

@@ -1,10 +1,10 @@
 """The schema of every setting: types and legal ranges. Values live in the YAML files beside it."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 
@@ -16,11 +16,17 @@ def _known_zone(name: str) -> str:
         raise ValueError("not a time zone of the IANA database, such as Europe/Berlin") from None
 
 
+def _anchored(value: object) -> Path:
+    if not isinstance(value, str | Path) or not str(value).strip():
+        raise ValueError("not a path; give a folder, absolute or relative to the project's root")
+    return PROJECT_ROOT / Path(value).expanduser()
+
+
 Share = Annotated[float, Field(ge=0, le=1)]
 PositiveInt = Annotated[int, Field(ge=1)]
 PositiveDays = Annotated[int, Field(ge=1, le=3650)]
 TimeZoneName = Annotated[str, AfterValidator(_known_zone)]
-AnchoredPath = Annotated[Path, BeforeValidator(lambda value: PROJECT_ROOT / str(value))]
+AnchoredPath = Annotated[Path, BeforeValidator(_anchored)]
 
 
 class Section(BaseModel):
@@ -174,6 +180,12 @@ class RecommendSettings(Section):
     max_limit: Annotated[int, Field(ge=1, le=1000)]
     main_parameters: tuple[str, ...]
     main_parameters_non_profiled: tuple[str, ...]
+
+    @model_validator(mode="after")
+    def _default_fits(self) -> Self:
+        if self.default_limit > self.max_limit:
+            raise ValueError(f"default_limit {self.default_limit} exceeds max_limit {self.max_limit}")
+        return self
 
 
 class EventSettings(Section):

@@ -23,7 +23,8 @@ class DemographicsAccessDenied(FairnessError):
 
     def __init__(self, *, role: str, allowed: str) -> None:
         super().__init__(
-            f"role {role!r} may not read demographics; only {allowed!r} may. The attempt is in the audit log."
+            f"role {role!r} may not read demographics; only {allowed!r} may. Ask someone with that role; "
+            "the attempt is in the audit log."
         )
 
 

@@ -70,7 +70,8 @@ class SourceTablesUnfit(SourceError):
         listed = "\n".join(f"  - {problem}" for problem in problems)
         super().__init__(
             f"{path} cannot be ingested:\n{listed}\n"
-            f"A source holds one CSV or Parquet file per table; tables: {', '.join(known)}; transactions is required."
+            f"A source holds one CSV or Parquet file per table; tables: {', '.join(known)}; transactions is required. "
+            "Correct the folder and repeat the ingest."
         )
 
 

@@ -13,7 +13,7 @@ from starlette.routing import Route as StarletteRoute
 from starlette.types import Receive, Scope, Send
 
 from serving import door, problems
-from serving.errors import BodyTooLarge, MethodUnknown, Refusal, RouteUnknown
+from serving.errors import BodyTooLarge, ClientGone, MethodUnknown, Refusal, RouteUnknown
 from serving.exchange import Call, Reply
 from serving.log import failed, info
 from serving.metrics import answered, timed
@@ -98,7 +98,7 @@ class Address:
         extra: Mapping[str, str] = {}
         try:
             reply = await self._answer(scope, receive, headers, visit)
-        except door.ClientGone:
+        except ClientGone:
             return
         except Refusal as refusal:
             reply, extra = _refused(refusal, scope, visit)

@@ -13,6 +13,7 @@ from configs.settings import ServingSettings
 from serving.errors import (
     BodyTooLarge,
     BodyTooSlow,
+    ClientGone,
     ContentTypeUnsupported,
     FieldsInvalid,
     KeyAbsent,
@@ -34,10 +35,6 @@ _SANE_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _SHOWN: Final = 100  # characters of a foreign header that an answer repeats
 
 Headers = Mapping[bytes, str]
-
-
-class ClientGone(Exception):
-    """The caller hung up before the body was complete; nobody is left to answer."""
 
 
 def headers_of(scope: Scope) -> Headers:

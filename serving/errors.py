@@ -104,6 +104,13 @@ class ContentTypeUnsupported(Refusal):
         )
 
 
+class ClientGone(ServingError):
+    """The caller hung up before the body was complete; nobody is left to answer."""
+
+    def __init__(self) -> None:
+        super().__init__("the caller hung up before the body was complete; nothing of it was kept. Send it again.")
+
+
 class FieldsInvalid(Refusal):
     """One or more fields cannot be used; all of them are listed."""
 
@@ -133,7 +140,9 @@ class RoleMissing(Refusal):
     """The key is good, but not for this route."""
 
     def __init__(self, *, wanted: Iterable[str]) -> None:
-        super().__init__(f"this key may not use this route. It is for the roles: {', '.join(sorted(wanted))}.")
+        super().__init__(
+            f"this key may not use this route. Use a key with one of the roles: {', '.join(sorted(wanted))}."
+        )
 
 
 class RouteUnknown(Refusal):
@@ -208,4 +217,31 @@ class Unexpected(Refusal):
     def __init__(self) -> None:
         super().__init__(
             "the service failed unexpectedly. Report the request_id to the operator; the log names the cause."
+        )
+
+
+class DateMalformed(ServingError):
+    """A date on the command line cannot be read."""
+
+    def __init__(self, *, text: str) -> None:
+        super().__init__(f"{text!r} is not a date of the form YYYY-MM-DD. Write it like 2017-12-04.")
+
+
+class DiskSpaceShort(ServingError):
+    """There is too little free disk for a long job."""
+
+    def __init__(self, *, folder: Path, free_gb: float, limit_gb: float) -> None:
+        super().__init__(
+            f"{folder} has {free_gb:.1f} GB free; storage.min_free_gb asks for {limit_gb:g} GB. Free some space, set "
+            "storage.root to a larger disk, or lower the limit with --set storage.min_free_gb=…"
+        )
+
+
+class CustomerNotServed(ServingError):
+    """A batch or demonstration found nobody it may serve."""
+
+    def __init__(self, *, purpose: str) -> None:
+        super().__init__(
+            f"no customer on file has granted {purpose!r}, so there is nobody to make personal recommendations for. "
+            "Record consents with `fairshelf privacy consent`, or ingest a consents table."
         )

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
+from features.errors import BuildRecordDamaged
 from serving import errors
 from serving.errors import Refusal
 
@@ -66,7 +67,7 @@ def document(refusal: Refusal, *, instance: str, request_id: str) -> dict[str, A
 
 def translate(failure: Exception) -> Refusal:
     """Turn a failure of a layer below into a refusal; what nobody foresaw is `Unexpected`."""
-    if isinstance(failure, sa.exc.SQLAlchemyError):
+    if isinstance(failure, sa.exc.SQLAlchemyError | BuildRecordDamaged):  # without the record no event has a time
         return errors.StorageUnavailable(retry_after_s=STORAGE_RETRY_S)
     return errors.Unexpected()
 

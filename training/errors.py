@@ -49,7 +49,7 @@ class SettingOutOfRange(TrainingError):
     """A number given to a training function makes no sense there."""
 
     def __init__(self, *, name: str, value: float, limit: str) -> None:
-        super().__init__(f"{name}={value} must be {limit}.")
+        super().__init__(f"{name}={value} must be {limit}. Correct the setting or the call it comes from.")
 
 
 class TestWindowUnavailable(TrainingError):
@@ -92,7 +92,8 @@ class RankingMalformed(TrainingError):
 
     def __init__(self, *, method: str, got: Sequence[int], wanted: Sequence[int]) -> None:
         super().__init__(
-            f"recommender {method!r} answered with lists of shape {tuple(got)}; {tuple(wanted)} was asked for."
+            f"recommender {method!r} answered with lists of shape {tuple(got)}; {tuple(wanted)} was asked for. "
+            "Correct the recommender: one row per customer, one column per rank."
         )
 
 
@@ -102,7 +103,7 @@ class ScoreUnknown(TrainingError):
     def __init__(self, *, method: str, task: str, metric: str, subset: str, known: Sequence[str]) -> None:
         super().__init__(
             f"the evaluation has no {metric} of {method!r} for task {task!r} and subset {subset!r}. "
-            f"It covers the methods {', '.join(known)}."
+            f"Ask for one of the methods it covers: {', '.join(known)}."
         )
 
 
@@ -157,7 +158,9 @@ class BundleItemUnknown(TrainingError):
     """A bundle does not hold the array, frame or text that was asked for."""
 
     def __init__(self, *, directory: Path, item: str, known: Sequence[str]) -> None:
-        super().__init__(f"bundle {directory} has no {item}. It holds: {', '.join(known)}.")
+        super().__init__(
+            f"bundle {directory} has no {item}; it holds: {', '.join(known)}. Train again with this release."
+        )
 
 
 class NoChampion(TrainingError):
@@ -200,7 +203,9 @@ class ModelUnknown(TrainingError):
     """A model name that the registry file does not list."""
 
     def __init__(self, *, name: str, known: Sequence[str]) -> None:
-        super().__init__(f"no model {name!r} in mlflow/registry.yaml. Known models: {', '.join(known) or 'none'}.")
+        super().__init__(
+            f"no model {name!r} in mlflow/registry.yaml. Use one of: {', '.join(known) or 'none'}; or add it there."
+        )
 
 
 class ModelVersionUnknown(TrainingError):
@@ -237,4 +242,15 @@ class NothingToResume(TrainingError):
         super().__init__(
             f"there is no checkpoint {checkpoint} to resume from: no run with these settings, data and cut-off was cut "
             "short. Start it without --resume."
+        )
+
+
+class TooFewExamples(TrainingError):
+    """No customer shows what the towers learn: a history, and after it something new."""
+
+    def __init__(self, *, part: str, n_snapshots: int, target_days: int) -> None:
+        super().__init__(
+            f"nothing to learn: in {n_snapshots} {part} snapshots nobody with a history buys a product for the first "
+            f"time within {target_days} days. Bring more customers, products or weeks, or change "
+            "two_tower.target_days, features.snapshot_step_days or features.n_training_snapshots."
         )

@@ -236,7 +236,11 @@ def _mlflow() -> ModuleType:
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     import mlflow
 
+    # MLflow's own use of SQLAlchemy; nothing a user could change.
+    warnings.filterwarnings("ignore", message="The ``noload`` loader strategy is deprecated")
     logging.getLogger("mlflow").setLevel(logging.WARNING)  # not a line for each of its database tables
+    # The lock lists the extras too; those that are not installed are no mistake.
+    logging.getLogger("mlflow.utils.requirements_utils").setLevel(logging.ERROR)
     return mlflow
 
 

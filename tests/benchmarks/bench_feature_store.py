@@ -17,7 +17,8 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from concurrent.futures import ProcessPoolExecutor
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -90,6 +91,7 @@ def _by_store(feast_dir: Path, entities: pd.DataFrame) -> None:
 
 def _by_merge_asof(feast_dir: Path, entities: pd.DataFrame) -> None:
     """The floor: both views as pandas frames, arrays as objects, joined by merge_asof."""
+    entities = entities.assign(event_timestamp=entities["event_timestamp"].dt.as_unit("us"))
     joined = entities.sort_values("event_timestamp")
     for view in VIEWS:
         moments = snapshots(feast_dir / "tables", view)
@@ -109,19 +111,15 @@ def _compared(name: str, entities_of: Callable[[Path], pd.DataFrame], feast_dir:
 
 def _measured(name: str, work: Callable[..., None], *arguments: Any) -> list[Row]:
     """Run work in a fresh process, so that its peak memory is its own."""
-    context = multiprocessing.get_context("spawn")
-    results: Any = context.SimpleQueue()
-    process = context.Process(target=_report, args=(results, work, arguments))
-    process.start()
-    cpu_s, peak_gb, base_gb = results.get()
-    process.join()
+    with ProcessPoolExecutor(max_workers=1, mp_context=multiprocessing.get_context("spawn")) as process:
+        cpu_s, peak_gb, base_gb = process.submit(_report, work, arguments).result()
     return [_row(name, "cpu", cpu_s, "s"), _row(name, "peak memory above imports", peak_gb - base_gb, "GB")]
 
 
-def _report(results: Any, work: Callable[..., None], arguments: tuple[Any, ...]) -> None:
+def _report(work: Callable[..., None], arguments: tuple[Any, ...]) -> tuple[float, float, float]:
     base_gb, started = _peak_gb(), time.process_time()
     work(*arguments)
-    results.put((time.process_time() - started, _peak_gb(), base_gb))
+    return time.process_time() - started, _peak_gb(), base_gb
 
 
 def _latencies(feast_dir: Path) -> list[Row]:

@@ -1,6 +1,10 @@
 """Fit a recommender on everything before a cut-off."""
 
-from collections.abc import Callable, Sequence
+import logging
+import signal
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -10,7 +14,7 @@ import lightning
 import pandas as pd
 import pyarrow as pa
 import torch
-from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
+from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint, ProgressBar
 
 from configs.settings import FeatureSettings, TwoTowerSettings
 from features.store import Store
@@ -18,8 +22,9 @@ from training.catalogue import build_catalogue
 from training.errors import NothingToResume
 from training.splits import training_cutoffs
 from training.two_tower.fit_head import fit_head
-from training.two_tower.module import VALIDATION_LOSS, TwoTowerModule
+from training.two_tower.module import VALIDATION_LOSS, TwoTowerModule, require_examples
 from training.two_tower.products import Vocabulary, numeric_features, text_columns
+from training.two_tower.progress import watchers
 from training.two_tower.repeat_head import RepeatHead
 from training.two_tower.scorer import PRODUCT_TEXTS, Scorer
 from training.two_tower.snapshots import load_snapshots, product_rows
@@ -28,6 +33,11 @@ from training.two_tower.together import basket_companions
 from training.two_tower.towers import Shape, TwoTower
 
 LAST_CHECKPOINT = "last.ckpt"
+
+# Lightning asks torch in an outdated way; nothing a user could change.
+warnings.filterwarnings("ignore", message=r".*isinstance\(treespec, LeafSpec\)")
+# It holds the tracked run's id, and on resuming the checkpoint itself.
+warnings.filterwarnings("ignore", message="Checkpoint directory .* exists and is not empty")
 
 
 @dataclass(frozen=True)
@@ -90,12 +100,13 @@ def fit(
         checkpoints: Folder of this fit's checkpoints; emptied at the start unless resuming.
         resume: Continue from the last checkpoint.
         logger: Lightning logger; False for none.
-        callbacks: Further Lightning callbacks, for instance a progress bar.
+        callbacks: Further Lightning callbacks.
         progress: Told each step in words.
 
     Raises:
         CatalogueEmpty: If no product has enough buyers.
         NothingToResume: If there is no checkpoint to continue from.
+        TooFewExamples: If nobody with a history buys anything new before the cut-off.
     """
     lightning.seed_everything(settings.seed, verbose=False)
     catalogue = build_catalogue(data.purchases, data.train_until, settings.min_buyers)
@@ -109,6 +120,8 @@ def fit(
         target_days=settings.target_days,
         popularity_days=features.popularity_days,
     )
+    require_examples("training", training, settings)
+    require_examples("validation", [validation], settings)
     products = product_rows(data.store, catalogue, [data.train_until])
     vocabulary = Vocabulary.of(products)
     content = vocabulary.codes(products)
@@ -116,9 +129,14 @@ def fit(
     prepare(model, training, settings.seed)
     progress(f"towers: {len(training)} snapshots, validation on the {settings.target_days} days before the cut-off")
     n_epochs, figures = _fit_towers(
-        TwoTowerModule(model, training, validation, content, settings), checkpoints, resume, logger, callbacks
+        TwoTowerModule(model, training, validation, content, settings),
+        checkpoints,
+        resume,
+        logger,
+        [*watchers(progress), *callbacks],
     )
     progress("head: repeat purchases and calibration")
+    torch.manual_seed(settings.seed)  # the head starts alike, whether the towers were trained in one go or resumed
     scorer = Scorer(
         model,
         RepeatHead(settings.head.hidden_dim),
@@ -132,6 +150,27 @@ def fit(
     figures["head_loss"] = fit_head(scorer, windows, settings.head, settings.seed)
     scorer.refresh(numeric_features(products, features.popularity_days))
     return Fitted(scorer, n_epochs, figures)
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Let Ctrl-C out as KeyboardInterrupt; Lightning exits with code 1 and ignores every later one."""
+    handler = signal.getsignal(signal.SIGINT)
+    try:
+        yield
+    except SystemExit as left:
+        if not isinstance(left.__context__, KeyboardInterrupt):
+            raise
+        signal.signal(signal.SIGINT, handler)
+        raise KeyboardInterrupt from None
+
+
+class _Patience(EarlyStopping):
+    """Early stopping that a resumed run remembers: Lightning alone would train one epoch more."""
+
+    def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:  # noqa: ARG002
+        """Stop before the first epoch if patience ended before the run was killed."""
+        trainer.should_stop = self.wait_count >= self.patience
 
 
 def _fit_towers(
@@ -148,17 +187,19 @@ def _fit_towers(
         checkpoints, "best-{epoch}", monitor=VALIDATION_LOSS, save_last=True, enable_version_counter=False
     )
     settings = module.settings
+    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)  # hints and advertisements are not progress
     trainer = lightning.Trainer(
         max_epochs=settings.max_epochs,
-        accelerator="auto",
+        accelerator="cpu",  # histories are gathered on the CPU, batch by batch; the towers are too small to gain
         devices=1,
         logger=logger,
-        callbacks=[EarlyStopping(VALIDATION_LOSS, patience=settings.early_stop_patience), best, *callbacks],
-        enable_progress_bar=any(hasattr(callback, "train_progress_bar") for callback in callbacks),
+        callbacks=[_Patience(VALIDATION_LOSS, patience=settings.early_stop_patience), best, *callbacks],
+        enable_progress_bar=any(isinstance(callback, ProgressBar) for callback in callbacks),
         enable_model_summary=False,
         num_sanity_val_steps=0,
     )
-    trainer.fit(module, ckpt_path=last if resume else None)
+    with _interruptible():
+        trainer.fit(module, ckpt_path=last if resume else None)
     state = torch.load(best.best_model_path, map_location="cpu", weights_only=True)["state_dict"]
     module.load_state_dict(state)
     score = best.best_model_score

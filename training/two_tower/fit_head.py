@@ -1,6 +1,6 @@
 """Fit the repeat head on the latest windows before the cut-off."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
@@ -9,6 +9,7 @@ from torch.nn import functional
 from torch.optim.lr_scheduler import OneCycleLR
 
 from configs.settings import HeadSettings
+from training.two_tower.repeat_head import PAIR_FEATURES
 from training.two_tower.scorer import Scorer
 from training.two_tower.snapshots import Snapshot
 
@@ -29,8 +30,9 @@ def fit_head(scorer: Scorer, snapshots: Sequence[Snapshot], settings: HeadSettin
     Returns:
         Mean loss of the last epoch, nats a pair.
     """
-    examples = [_examples(scorer, snapshot) for snapshot in snapshots]
+    examples = [block for snapshot in snapshots for block in _examples(scorer, snapshot)]
     features, labels = (torch.cat(parts) for parts in zip(*examples, strict=True))
+    del examples
     head = scorer.head.train()
     torch.manual_seed(seed)
     head.scale.fit(features)
@@ -53,15 +55,13 @@ def fit_head(scorer: Scorer, snapshots: Sequence[Snapshot], settings: HeadSettin
     return loss_sum / len(labels)
 
 
-def _examples(scorer: Scorer, snapshot: Snapshot) -> tuple[Tensor, Tensor]:
-    """Give (n, F) features and (n,) labels of every customer who bought something in the window."""
+def _examples(scorer: Scorer, snapshot: Snapshot) -> Iterator[tuple[Tensor, Tensor]]:
+    """Give (n, F) features and (n,) labels of every customer who bought something in the window, block by block."""
     scorer.refresh(snapshot.numeric)
-    features, labels = [], []
+    yield torch.empty(0, len(PAIR_FEATURES)), torch.empty(0)
     active = np.flatnonzero((np.diff(snapshot.histories.offsets) > 0) & (snapshot.targets.sum(axis=1) > 0))
     for start in range(0, len(active), _BLOCK):
         rows = active[start : start + _BLOCK]
         pairs = scorer.candidates(snapshot.histories.take(rows), task="all")
         bought_later = snapshot.targets[rows].toarray()
-        features.append(pairs.features)
-        labels.append(torch.from_numpy(bought_later[pairs.customer, pairs.product_idx]).float())
-    return torch.cat(features), torch.cat(labels)
+        yield pairs.features, torch.from_numpy(bought_later[pairs.customer, pairs.product_idx]).float()

@@ -59,6 +59,12 @@ class Histories:
         """(T,) which customer of the batch each pair belongs to."""
         return np.repeat(np.arange(len(self)), np.diff(self.offsets))
 
+    @property
+    def is_blank(self) -> npt.NDArray[np.bool_]:
+        """(B,) whether neither history nor session holds a product of the catalogue."""
+        blank: npt.NDArray[np.bool_] = (np.diff(self.offsets) == 0) & (np.diff(self.session_offsets) == 0)
+        return blank
+
     def take(self, rows: Ints) -> "Histories":
         """Pick customers by position, in the order given; (b,) rows to a batch of b."""
         offsets, chosen = _gather(self.offsets, rows)

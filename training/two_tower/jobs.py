@@ -34,7 +34,7 @@ from training.two_tower.sources import Sources, prepare_sources
 
 SECTIONS = ("features", "two_tower", "evaluation")  # the settings a version depends on
 LOADER_MODULE = "training.two_tower.pyfunc"
-_RUN_FILE = "run_id"
+_RUN_SUFFIX = ".run"
 
 Progress = Callable[[str], None]
 
@@ -244,13 +244,13 @@ def _fingerprint(settings: Settings, sources: Sources) -> str:
 
 
 def _remember_run(checkpoints: Path, run_id: str) -> None:
-    checkpoints.mkdir(parents=True, exist_ok=True)
-    (checkpoints / _RUN_FILE).write_text(run_id, encoding="utf-8")
+    checkpoints.parent.mkdir(parents=True, exist_ok=True)
+    checkpoints.with_suffix(_RUN_SUFFIX).write_text(run_id, encoding="utf-8")
 
 
 def _run_to_resume(checkpoints: Path) -> str | None:
     """Find the tracked run of a killed training; None lets `fit` say that there is nothing to resume."""
-    path = checkpoints / _RUN_FILE
+    path = checkpoints.with_suffix(_RUN_SUFFIX)
     return path.read_text(encoding="utf-8") if path.exists() else None
 
 

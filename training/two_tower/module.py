@@ -13,6 +13,7 @@ from torch.optim.lr_scheduler import LambdaLR
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from configs.settings import TwoTowerSettings
+from training.errors import TooFewExamples
 from training.two_tower.histories import Histories
 from training.two_tower.snapshots import Snapshot
 from training.two_tower.towers import TwoTower
@@ -33,6 +34,11 @@ class SnapshotBatches(Sampler[list[int]]):
         self._batch_size = batch_size
         self._seed = seed
         self._epoch = 0
+
+    @property
+    def sampler(self) -> "SnapshotBatches":
+        """Itself: of a batch sampler, Lightning tells the epoch only to this attribute."""
+        return self
 
     def set_epoch(self, epoch: int) -> None:
         """Choose the epoch; Lightning calls this, also after a resume."""
@@ -75,11 +81,27 @@ def training_rows(snapshot: Snapshot) -> Rows:
     return np.flatnonzero(has_target & (np.diff(snapshot.histories.offsets) > 0))
 
 
+def require_examples(part: str, snapshots: Sequence[Snapshot], settings: TwoTowerSettings) -> None:
+    """Refuse snapshots without a single example.
+
+    Args:
+        part: What they are for, in a word.
+        snapshots: Any number, none included.
+        settings: Length of the target window.
+
+    Raises:
+        TooFewExamples: If there is none.
+    """
+    if not any(len(training_rows(snapshot)) for snapshot in snapshots):
+        raise TooFewExamples(part=part, n_snapshots=len(snapshots), target_days=settings.target_days)
+
+
 def batches(snapshots: Sequence[Snapshot], settings: TwoTowerSettings) -> DataLoader[Any]:
     """Load every example once an epoch, batch by batch of one snapshot."""
     rows = [training_rows(snapshot) for snapshot in snapshots]
     sampler = SnapshotBatches(rows, batch_size=settings.batch_size, seed=settings.seed)
-    return DataLoader(_Examples(rows), batch_sampler=sampler, collate_fn=_collate)
+    own = torch.Generator()  # a loader draws a number when it starts: not from the generator that dropout draws from
+    return DataLoader(_Examples(rows), batch_sampler=sampler, collate_fn=_collate, generator=own)
 
 
 class TwoTowerModule(lightning.LightningModule):

@@ -46,18 +46,29 @@ class TwoTowerRecommender:
         scores = np.full((len(rows), k), -np.inf, dtype=np.float32)
         for block in blocks(len(rows)):
             chosen = rows[block]
-            pairs = self._scorer.score(self._histories.take(chosen), task=task)
+            histories = self._histories.take(chosen)
+            pairs = self._scorer.score(histories, task=task)
             if task == "novel":
                 pairs = _without(pairs, self._bought[chosen].toarray())
             place = np.arange(len(pairs.customer)) - np.searchsorted(pairs.customer, pairs.customer)
             kept = place < k
             positions[block][pairs.customer[kept], place[kept]] = pairs.product_idx[kept]
             scores[block][pairs.customer[kept], place[kept]] = pairs.scores[kept]
+            for row in np.flatnonzero(histories.is_blank):
+                positions[block][row], scores[block][row] = self._popular(chosen[row], task, k)
         return positions, scores
 
     def bought(self, customer_ids: Sequence[str]) -> sparse.csr_array:
         """Mark everything that customers ever bought: (B, N) bool."""
         return self._bought[self._rows(customer_ids)]
+
+    def _popular(self, row: int, task: Task, k: int) -> Ranked:
+        """Rank for a customer without history as serving does: (k,) positions and scores."""
+        allowed = ~self._bought[[row]].toarray()[0] if task == "novel" else None
+        ranking = self._scorer.rank_popular(allowed=allowed, k=k)
+        n_missing = k - len(ranking.product_idx)
+        positions = np.pad(ranking.product_idx, (0, n_missing), constant_values=NO_PRODUCT)
+        return positions, np.pad(ranking.scores, (0, n_missing), constant_values=-np.inf)
 
     def _rows(self, customer_ids: Sequence[str]) -> npt.NDArray[np.int64]:
         rows = self._index.get_indexer(pd.Index(np.asarray(customer_ids, dtype=object))).astype(np.int64)

@@ -154,7 +154,7 @@ class Scorer:
         """
         histories = with_session(from_row(row, self.catalogue), basket_idx)
         allowed = self._without(allowed, basket_idx)
-        if not len(histories.product_idx) and not len(histories.session_idx):
+        if histories.is_blank.all():
             return self.rank_popular(allowed=allowed, k=k)
         pairs = self.score(histories, task=task, allowed=allowed)
         chosen = pairs.product_idx[:k]

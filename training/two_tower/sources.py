@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 import pandas as pd
 
@@ -21,7 +21,10 @@ PERSONALIZATION = "personalization"
 
 @dataclass(frozen=True)
 class Consents:
-    """Who had agreed to what at the cut-off, and the digest of every state in force then."""
+    """Who agrees to what when the run begins, and the digest of every state in force then.
+
+    The time of the run decides, not its cut-off: whoever withdrew since must not be learnt from any more.
+    """
 
     trainable: frozenset[str]
     personal: frozenset[str]
@@ -48,6 +51,12 @@ class Sources:
         """Lines of people who agreed to model training, before the cut-off."""
         known = self.purchases["event_timestamp"] < self.train_until
         return self.purchases[known & self.purchases["customer_id"].isin(list(self.consents.trainable))]
+
+
+def end_of_data(lake: Lake) -> datetime:
+    """Give the first midnight UTC after the newest purchase."""
+    newest = lake.manifest.data_end.astimezone(UTC)
+    return newest.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
 
 
 def read_consents(storage: StorageSettings, as_of: datetime) -> Consents:
@@ -102,7 +111,7 @@ def prepare_sources(
     """
     require_utc("train_until", train_until)
     lake = Lake.open(storage.lake)
-    consents = read_consents(storage, train_until)
+    consents = read_consents(storage, datetime.now(UTC))
     progress(f"features: {len(moments)} snapshots up to {train_until:%Y-%m-%d}")
     store = ensure_features(storage, lake, consents, features, moments)
     return Sources(lake, consents, load_purchases(lake, until=None, customers=None), store, train_until)

@@ -15,6 +15,7 @@ from training.two_tower.products import NUMERIC_FIELDS
 warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta")
 
 N_POOLS = 3
+_CHUNK_ROWS = 65_536  # scaled at a time; bounds memory
 _PROFILE_NOISE = 0.1  # dropout inside the customer tower's hidden layer
 
 
@@ -38,12 +39,17 @@ class Standardizer(nn.Module):
         self.std: Tensor
 
     def fit(self, values: Tensor) -> None:
-        """Take mean and standard deviation from (n, F) values, ignoring NaN."""
-        known = ~values.isnan()
-        n = known.sum(0).clamp(min=1)
-        filled = torch.where(known, values, 0)
-        self.mean.copy_(filled.sum(0) / n)
-        variance = (torch.where(known, values - self.mean, 0) ** 2).sum(0) / n
+        """Take mean and standard deviation from (n, F) values, ignoring NaN; a chunk of rows at a time."""
+        n, total, squares = (torch.zeros(len(self.mean), dtype=torch.float64) for _ in range(3))
+        for chunk in torch.split(values, _CHUNK_ROWS):
+            known = ~chunk.isnan()
+            filled = torch.nan_to_num(chunk).double()
+            n += known.sum(0)
+            total += filled.sum(0)
+            squares += (filled**2).sum(0)
+        mean = total / n.clamp(min=1)
+        variance = (squares / n.clamp(min=1) - mean**2).clamp(min=0)
+        self.mean.copy_(mean)
         self.std.copy_(variance.sqrt().clamp(min=1e-6))
 
     def forward(self, values: Tensor) -> Tensor:
@@ -167,6 +173,7 @@ def pool(history_vectors: Tensor, histories: Histories, keep: Tensor | None = No
         torch.from_numpy(np.tile(product_idx, N_POOLS)),
         weights.reshape(-1),
         size=(N_POOLS * len(histories), len(history_vectors)),
+        check_invariants=False,  # as by default, but said aloud, or torch warns; repeated columns add up
     )
     pools = (by_customer @ history_vectors).view(N_POOLS, len(histories), -1)  # (3, B, D)
     return functional.normalize(pools, dim=2).transpose(0, 1).flatten(1)

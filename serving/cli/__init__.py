@@ -1,0 +1,1 @@
+"""The command line `fairshelf`: each verb loads settings, calls one function, and shows what came of it."""

@@ -1,0 +1,86 @@
+"""The `fairshelf` command: its verbs, and what each kind of failure means to a shell."""
+
+import errno
+import sys
+from collections.abc import Callable
+
+import typer
+
+from configs.errors import SettingsError
+from fairness.errors import FairnessError, PromotionRefused
+from features.errors import FeatureError
+from privacy.errors import PrivacyError, VaultAccessDenied
+from serving.cli import demo, evaluate, features, ingest, privacy, promote, recommend, serve, status, train
+from serving.cli.output import complain
+from serving.errors import ServingError
+from training.errors import TrainingError
+
+EXIT_BUG = 1
+EXIT_USAGE = 2
+EXIT_REFUSED = 3
+EXIT_INTERRUPTED = 130
+
+REFUSALS = (PromotionRefused, VaultAccessDenied)
+USER_ERRORS = (SettingsError, PrivacyError, FeatureError, FairnessError, TrainingError, ServingError)
+
+app = typer.Typer(
+    name="fairshelf",
+    help="Recommendations and personalisation for a retail chain, with fairness gates and privacy guarantees.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.add_typer(ingest.app, name="ingest")
+app.add_typer(features.app, name="features")
+app.add_typer(train.app, name="train")
+app.add_typer(evaluate.app, name="evaluate")
+app.add_typer(privacy.app, name="privacy")
+app.command("promote")(promote.promote)
+app.command("recommend")(recommend.recommend)
+app.command("serve")(serve.serve)
+app.command("demo")(demo.demo)
+app.command("doctor")(status.doctor)
+
+
+def main() -> None:
+    """Run the command line; the exit code is 0 ok, 1 bug, 2 usage or configuration, 3 refused by policy."""
+    sys.exit(run(app))
+
+
+def run(command: Callable[[], object]) -> int:
+    """Call a command and turn what it raises into a message and an exit code.
+
+    Only a bug shows a stack trace.
+    """
+    try:
+        command()
+    except REFUSALS as refusal:
+        return complain(refusal, EXIT_REFUSED)
+    except USER_ERRORS as failure:
+        return complain(failure, EXIT_USAGE)
+    except OSError as failure:
+        return _machine(failure)
+    except KeyboardInterrupt:
+        return complain(
+            "interrupted; what was finished is kept, and the same command goes on from there", EXIT_INTERRUPTED
+        )
+    except SystemExit as exit_:
+        return exit_.code if isinstance(exit_.code, int) else EXIT_USAGE
+    return 0
+
+
+def _machine(failure: OSError) -> int:
+    """Name what the machine lacks; anything else the operating system says is a bug of ours."""
+    place = f" at {failure.filename}" if failure.filename else ""
+    if failure.errno in (errno.ENOSPC, errno.EDQUOT):
+        return complain(f"the disk is full{place}. Free some space and run the command again.", EXIT_USAGE)
+    if failure.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        reason = failure.strerror or "not allowed"
+        return complain(
+            f"{reason}{place}. Give this user the right, or set storage.root to another folder.", EXIT_USAGE
+        )
+    raise failure
+
+
+if __name__ == "__main__":
+    main()

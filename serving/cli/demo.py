@@ -1,0 +1,65 @@
+"""`fairshelf demo`: everything on the real data set, from transactions to an answer over HTTP."""
+
+from typing import Annotated
+
+import typer
+
+from configs.settings import Settings
+from serving.cli.features import materialize_snapshot
+from serving.cli.ingest import ingest_demonstration
+from serving.cli.options import Overrides, Profile, settings_of
+from serving.cli.output import Steps, say
+from serving.cli.promote import promote_version
+from serving.cli.serve import serve
+from serving.cli.train import show_evaluation, train_recommender
+
+DEMO_CUSTOMER = "1"  # a customer of the demonstration data who granted personalisation
+
+
+def demo(
+    no_serve: Annotated[bool, typer.Option("--no-serve", help="Stop before serving.")] = False,
+    profile: Profile = None,
+    overrides: Overrides = None,
+) -> None:
+    """Ingest, build features, train, promote and serve, on the Complete Journey data set."""
+    settings = settings_of(profile, overrides)
+    steps = Steps()
+    took: dict[str, float] = {}
+    started = steps.seconds
+    ingest_demonstration(settings, steps)
+    took["ingest"] = steps.seconds - started
+
+    started = steps.seconds
+    trained = train_recommender(settings, None, False, steps)
+    took["features, training, evaluation"] = steps.seconds - started
+    show_evaluation(trained.evaluation)
+    say(trained.evaluation.provenance)
+
+    started = steps.seconds
+    promotion = promote_version(settings, "two-tower", trained.bundle.manifest.version)
+    took["promotion"] = steps.seconds - started
+    say(f"champion: {promotion.name} version {promotion.version}")
+
+    started = steps.seconds
+    materialize_snapshot(settings, None, steps)
+    took["online store"] = steps.seconds - started
+
+    for name, seconds in took.items():
+        say(f"{seconds:7.1f} s  {name}")
+    say(f"{steps.seconds:7.1f} s  altogether")
+    say(_next_step(settings, no_serve=no_serve))
+    if not no_serve:
+        serve(profile=profile, overrides=overrides)
+
+
+def _next_step(settings: Settings, *, no_serve: bool) -> str:
+    keys = settings.storage.keys / "api_keys.txt"
+    address = f"http://{settings.serving.host}:{settings.serving.port}"
+    first = "start the service with `fairshelf serve`, then ask" if no_serve else "the service starts now; ask"
+    return (
+        f"\n{first} for recommendations from a second terminal:\n\n"
+        f"curl -s {address}/v1/recommendations \\\n"
+        f"  -H \"Authorization: Bearer $(awk '/^storefront/ {{print $2}}' {keys})\" \\\n"
+        "  -H 'Content-Type: application/json' \\\n"
+        f'  -d \'{{"customer_id": "{DEMO_CUSTOMER}", "limit": 5, "explain": true}}\'\n'
+    )

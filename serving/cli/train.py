@@ -1,0 +1,73 @@
+"""`fairshelf train`: one tracked run."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from configs.settings import PROJECT_ROOT, Settings
+from serving.cli.options import AsJson, Overrides, Profile, TrainUntil, require_space, settings_of, utc_day
+from serving.cli.output import Steps, show, show_rows
+
+if TYPE_CHECKING:
+    from training.evaluation_results import Evaluation
+    from training.registry_file import ModelEntry
+    from training.two_tower.jobs import Trained
+
+app = typer.Typer(help="Train a model: one run, tracked in MLflow.", no_args_is_help=True)
+
+_COLUMNS = ("method", "task", "NDCG@10", "NDCG@20", "recall@100", "hit rate@10")
+_METRICS = ("ndcg@10", "ndcg@20", "recall@100", "hit_rate@10")
+
+
+@app.callback()
+def _models() -> None:
+    """Train a model: one run, tracked in MLflow."""
+
+
+@app.command("two-tower")
+def two_tower(
+    train_until: TrainUntil = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with a killed run of the same settings.")] = False,
+    profile: Profile = None,
+    overrides: Overrides = None,
+    as_json: AsJson = False,
+) -> None:
+    """Train the recommender, judge it on the weeks after its cut-off, and write its bundle."""
+    settings = settings_of(profile, overrides)
+    trained = train_recommender(settings, train_until, resume, Steps())
+    facts = {"version": trained.bundle.manifest.version, "bundle": trained.bundle.directory, "run": trained.run_id}
+    if not as_json:
+        show_evaluation(trained.evaluation)
+    show({**facts, **trained.evaluation.headline()}, as_json=as_json, title="Trained")
+
+
+def train_recommender(settings: Settings, train_until: str | None, resume: bool, steps: Steps) -> "Trained":
+    """Train one version of the recommender."""
+    from training.two_tower.jobs import train
+
+    require_space(settings.storage)
+    return train(
+        settings, entry=model_entry("two-tower"), train_until=utc_day(train_until), resume=resume, progress=steps
+    )
+
+
+def model_entry(name: str) -> "ModelEntry":
+    """Read what the registry file says of a model.
+
+    Raises:
+        RegistryFileInvalid: If the file cannot be used.
+        ModelUnknown: If it does not list the model.
+    """
+    from training.registry_file import load_registry_file
+
+    return load_registry_file(PROJECT_ROOT / "mlflow" / "registry.yaml").model(name)
+
+
+def show_evaluation(evaluation: "Evaluation") -> None:
+    """Show every method beside the model, each task in turn, with intervals."""
+    for task in ("all", "novel"):
+        rows = []
+        for method in evaluation.methods:
+            scores = [evaluation.score(method, task=task, metric=metric) for metric in _METRICS]
+            rows.append([method, task, *(f"{s.value:.4f} [{s.low:.4f}, {s.high:.4f}]" for s in scores)])
+        show_rows(_COLUMNS, rows, title=f"{evaluation.train_until:%Y-%m-%d} to {evaluation.test_end:%Y-%m-%d}")
