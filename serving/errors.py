@@ -235,13 +235,3 @@ class DiskSpaceShort(ServingError):
             f"{folder} has {free_gb:.1f} GB free; storage.min_free_gb asks for {limit_gb:g} GB. Free some space, set "
             "storage.root to a larger disk, or lower the limit with --set storage.min_free_gb=…"
         )
-
-
-class CustomerNotServed(ServingError):
-    """A batch or demonstration found nobody it may serve."""
-
-    def __init__(self, *, purpose: str) -> None:
-        super().__init__(
-            f"no customer on file has granted {purpose!r}, so there is nobody to make personal recommendations for. "
-            "Record consents with `fairshelf privacy consent`, or ingest a consents table."
-        )

@@ -254,3 +254,13 @@ class TooFewExamples(TrainingError):
             f"time within {target_days} days. Bring more customers, products or weeks, or change "
             "two_tower.target_days, features.snapshot_step_days or features.n_training_snapshots."
         )
+
+
+class NobodyToRank(TrainingError):
+    """A batch found nobody it may rank for."""
+
+    def __init__(self, *, purpose: str) -> None:
+        super().__init__(
+            f"no customer on file has granted {purpose!r}, so there is nobody to rank for. Record consents with "
+            "`fairshelf privacy consent`, or ingest a consents table."
+        )

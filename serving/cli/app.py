@@ -15,7 +15,6 @@ from serving.cli.output import complain
 from serving.errors import ServingError
 from training.errors import TrainingError
 
-EXIT_BUG = 1
 EXIT_USAGE = 2
 EXIT_REFUSED = 3
 EXIT_INTERRUPTED = 130
@@ -43,7 +42,7 @@ app.command("doctor")(status.doctor)
 
 
 def main() -> None:
-    """Run the command line; the exit code is 0 ok, 1 bug, 2 usage or configuration, 3 refused by policy."""
+    """Run the command line; the exit code is 0 ok, 1 bug (Python's own), 2 usage or configuration, 3 refused."""
     sys.exit(run(app))
 
 

@@ -20,7 +20,8 @@ NO_ANSWER: Final = {
     "It keeps the server or a command from starting: nobody listens yet.": """
         configs.OverrideMalformed configs.SettingValueBroken configs.SettingsFileBroken configs.SettingsFileMissing
         configs.SettingsInvalid privacy.KeyMissing privacy.KeyUnusable privacy.PseudonymKeyUnknown
-        serving.ApiKeysBroken serving.ApiKeysMissing serving.HostUnknown serving.PortInUse
+        serving.ApiKeysBroken serving.ApiKeysMissing serving.DateMalformed serving.DiskSpaceShort serving.HostUnknown
+        serving.PortInUse
         """,
     "The bundle poller meets it, keeps the champion in place and logs it; without one the caller gets NotReady.": """
         training.BundleDamaged training.BundleItemUnknown training.BundleMissing training.BundleNameInvalid
@@ -39,10 +40,9 @@ NO_ANSWER: Final = {
         fairness.GateEmpty fairness.PromotionRefused features.NothingAsked features.RowCountChanged
         features.SnapshotMissing features.SnapshotNotMidnight training.BundleExists training.CatalogueEmpty
         training.CutoffNotUtc training.HistoryUnavailable training.MetricInputError training.ModelUnknown
-        training.ModelVersionUnknown training.NobodyToJudge training.NothingToResume training.RankingMalformed
-        training.RegistryFileInvalid training.RunUnknown training.ScoreUnknown training.SettingOutOfRange
+        training.ModelVersionUnknown training.NobodyToJudge training.NobodyToRank training.NothingToResume
+        training.RankingMalformed training.RegistryFileInvalid training.RunUnknown training.ScoreUnknown training.SettingOutOfRange
         training.SourceIdsUnknown training.TestWindowUnavailable training.TooFewExamples
-        serving.CustomerNotServed serving.DateMalformed serving.DiskSpaceShort
         """,
     "Only people with a role of their own and the command line come near the vault, the seal and the audit log.": """
         fairness.DemographicsAccessDenied fairness.DemographicsMissing privacy.AuditLogBroken privacy.SealBroken

@@ -11,11 +11,12 @@ from configs.settings import StorageSettings
 from features.store import Store
 from training.artifact import Bundle
 from training.baselines import Task
+from training.errors import NobodyToRank
 from training.two_tower.histories import from_arrow
 from training.two_tower.recommender import TwoTowerRecommender
 from training.two_tower.scorer import Scorer
 from training.two_tower.snapshots import customer_rows
-from training.two_tower.sources import read_consents
+from training.two_tower.sources import PERSONALIZATION, read_consents
 
 
 def rank_everybody(
@@ -34,9 +35,14 @@ def rank_everybody(
 
     Returns:
         Number of customers ranked.
+
+    Raises:
+        NobodyToRank: If nobody granted it.
     """
     scorer = Scorer.load(bundle)
     customer_ids = sorted(read_consents(storage, datetime.now(UTC)).personal)
+    if not customer_ids:
+        raise NobodyToRank(purpose=PERSONALIZATION)
     histories = from_arrow(customer_rows(store, customer_ids, [as_of]), scorer.catalogue)
     nothing_more = sparse.csr_array((len(customer_ids), len(scorer.catalogue)), dtype=bool)
     ranker = TwoTowerRecommender(scorer, customer_ids, histories, nothing_more)

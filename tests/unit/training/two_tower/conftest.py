@@ -123,9 +123,9 @@ def make_scorer(n_products: int, product_ids: Sequence[str], *, seed: int = 3, d
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
     model, head = TwoTower(Shape(n_products, [3, 4, 2, 3, 5], dim, 6)), RepeatHead(7)
-    for module in (model, head):
+    for module, spread in ((model, 0.1), (head, 0.4)):
         for values in module.state_dict().values():
-            values.copy_(torch.randn(values.shape) * 0.4)
+            values.copy_(torch.randn(values.shape) * spread)
         for name, values in module.named_buffers():
             if name.endswith("std"):
                 values.copy_(torch.rand(values.shape) + 0.5)

@@ -96,7 +96,8 @@ def test_known_values_are_numbered_from_one_and_unknown_ones_are_zero() -> None:
     assert vocabulary.values["department"] == ["bakery", "dairy"]
     assert vocabulary.sizes == [3, 1, 1, 3, 1]
     codes: npt.NDArray[np.int64] = vocabulary.codes(known)
-    assert (codes.dtype, codes.shape) == (np.int64, (4, len(CONTENT_FIELDS)))
+    assert codes.dtype == np.int64
+    assert codes.shape == (4, len(CONTENT_FIELDS))
     assert codes[:, 0].tolist() == [2, 1, 0, 2]
     assert codes[:, 3].tolist() == [2, 0, 2, 1]
     assert not codes[:, [1, 2, 4]].any()

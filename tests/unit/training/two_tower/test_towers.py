@@ -32,7 +32,7 @@ def slow_pools(vectors: torch.Tensor, histories: Histories, keep: Sequence[bool]
     """Add up each customer's vectors one by one, three ways, and scale every sum to length 1."""
     keep = [True] * len(histories.product_idx) if keep is None else keep
     rows = vectors.tolist()
-    pools = []
+    pools: list[list[float]] = []
     for customer in range(len(histories)):
         products = weighted_products(histories, customer, keep)
         pools.append([])
@@ -125,7 +125,9 @@ def test_the_towers_score_by_the_dot_product_of_content_id_shift_sales_and_bias(
     with torch.no_grad():
         queries = scorer.model.queries(scorer.history_vectors, histories)
         for product in range(8):
-            content = [table.weight[code] for table, code in zip(tower.content, scorer.content[product], strict=True)]
+            content = [
+                table(torch.tensor(code)) for table, code in zip(tower.content, scorer.content[product], strict=True)
+            ]
             numeric = scorer.numeric[product]
             scaled = (numeric - tower.scale.mean) / tower.scale.std
             scaled[0] = numeric[0]  # the log-probability passes as it is
