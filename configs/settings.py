@@ -177,7 +177,7 @@ class RecommendSettings(Section):
     """Limits of one recommendation answer."""
 
     default_limit: PositiveInt
-    max_limit: Annotated[int, Field(ge=1, le=1000)]
+    max_limit: Annotated[int, Field(ge=1, le=100)]
     main_parameters: tuple[str, ...]
     main_parameters_non_profiled: tuple[str, ...]
 

@@ -73,7 +73,7 @@ Identifier = Annotated[StrictStr, StringConstraints(min_length=1, max_length=ID_
 Identifiers = Annotated[tuple[Identifier, ...], Field(max_length=LIST_LENGTH)]
 Name = Annotated[StrictStr, StringConstraints(min_length=1, max_length=ID_LENGTH)]
 Names = Annotated[tuple[Name, ...], Field(max_length=LIST_LENGTH)]
-Limit = Annotated[StrictInt, Field(ge=1, le=1_000), AfterValidator(_within_limit)]
+Limit = Annotated[StrictInt, Field(ge=1, le=100), AfterValidator(_within_limit)]
 Flag = StrictBool
 
 

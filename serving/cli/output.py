@@ -42,7 +42,8 @@ def show(facts: Mapping[str, Any], *, as_json: bool, title: str = "") -> None:
         return
     table = Table(title=title or None, show_header=False, title_justify="left")
     for name, value in facts.items():
-        table.add_row(_plain(str(name)), _plain(str(value)))
+        text = f"{value:.4f}" if isinstance(value, float) else str(value)
+        table.add_row(_plain(str(name)), _plain(text))
     _results.print(table)
 
 

@@ -41,7 +41,8 @@ NO_ANSWER: Final = {
         features.SnapshotMissing features.SnapshotNotMidnight training.BundleExists training.CatalogueEmpty
         training.CutoffNotUtc training.HistoryUnavailable training.MetricInputError training.ModelUnknown
         training.ModelVersionUnknown training.NobodyToJudge training.NobodyToRank training.NothingToResume
-        training.RankingMalformed training.RegistryFileInvalid training.RunUnknown training.ScoreUnknown training.SettingOutOfRange
+        training.RankingMalformed training.RegistryFileInvalid training.RunUnknown training.ScoreUnknown
+        training.SettingOutOfRange
         training.SourceIdsUnknown training.TestWindowUnavailable training.TooFewExamples
         """,
     "Only people with a role of their own and the command line come near the vault, the seal and the audit log.": """

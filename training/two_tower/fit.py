@@ -196,6 +196,7 @@ def _fit_towers(
         callbacks=[_Patience(VALIDATION_LOSS, patience=settings.early_stop_patience), best, *callbacks],
         enable_progress_bar=any(isinstance(callback, ProgressBar) for callback in callbacks),
         enable_model_summary=False,
+        log_every_n_steps=1,  # losses are logged by epoch; a larger number makes Lightning warn of short epochs
         num_sanity_val_steps=0,
     )
     with _interruptible():

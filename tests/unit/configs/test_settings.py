@@ -49,7 +49,7 @@ def test_everything_that_runs_writes_under_the_root(tmp_path: Path) -> None:
     assert len(set(places.values())) == len(places)
 
 
-@given(default=st.integers(min_value=1, max_value=1000), most=st.integers(min_value=1, max_value=1000))
+@given(default=st.integers(min_value=1, max_value=100), most=st.integers(min_value=1, max_value=100))
 def test_the_default_limit_never_exceeds_the_most(default: int, most: int) -> None:
     texts = {"main_parameters": TEXTS, "main_parameters_non_profiled": TEXTS}
     given_values = {"default_limit": default, "max_limit": most, **texts}

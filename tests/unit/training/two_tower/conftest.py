@@ -16,12 +16,13 @@ from configs.loading import load_settings
 from configs.settings import Settings
 from features.ingest import ingest_files
 from privacy.keys import write_secret
-from training.catalogue import Catalogue
+from training.catalogue import Catalogue, build_catalogue
 from training.two_tower.fit import Fitted, TrainingData, fit, snapshot_times
 from training.two_tower.histories import PAIR_FIELDS, PROFILE_FIELDS, Histories, from_arrow
 from training.two_tower.products import NUMERIC_FIELDS
 from training.two_tower.repeat_head import RepeatHead
 from training.two_tower.scorer import Scorer
+from training.two_tower.snapshots import customer_rows
 from training.two_tower.sources import Sources, prepare_sources
 from training.two_tower.together import N_COMPANIONS
 from training.two_tower.towers import Shape, TwoTower
@@ -176,6 +177,17 @@ class Town:
         purchases = self.sources.training_purchases
         customer_ids = sorted(purchases["customer_id"].unique())
         return TrainingData(self.sources.store, purchases, customer_ids, self.sources.train_until)
+
+    @property
+    def catalogue(self) -> Catalogue:
+        """What a fit can recommend."""
+        settings = self.settings.two_tower
+        return build_catalogue(self.data.purchases, self.sources.train_until, settings.min_buyers)
+
+    def rows(self, customer_ids: Sequence[str]) -> list[Row]:
+        """Customers' features at the cut-off."""
+        rows = customer_rows(self.sources.store, customer_ids, [self.sources.train_until])
+        return list(rows.to_pylist())
 
     def fit(self, checkpoints: Path, *overrides: str, **options: Any) -> Fitted:
         """Fit with some settings changed."""

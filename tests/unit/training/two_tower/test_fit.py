@@ -30,7 +30,12 @@ class Watch(Callback):
         self._by = by
 
     def on_train_batch_end(
-        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, outputs: Any, batch: Any, batch_idx: int
+        self,
+        trainer: lightning.Trainer,
+        pl_module: lightning.LightningModule,  # noqa: ARG002
+        outputs: Any,  # noqa: ARG002
+        batch: Any,
+        batch_idx: int,
     ) -> None:
         """Note the batch; break off if told so."""
         self.batches.setdefault(trainer.current_epoch, []).append((batch[0], tuple(batch[1].tolist())))

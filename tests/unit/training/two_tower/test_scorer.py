@@ -18,7 +18,6 @@ from training.two_tower.bundling import bundle_parts
 from training.two_tower.fit import Fitted
 from training.two_tower.histories import Histories, from_row
 from training.two_tower.scorer import PRODUCT_NUMBERS, PRODUCT_TEXTS, Ranking, Scorer
-from training.two_tower.snapshots import customer_rows
 
 Row = dict[str, Any]
 MakeRow = Callable[..., Row]
@@ -84,7 +83,7 @@ def test_a_scorer_comes_back_from_its_bundle_and_ranks_identically(
 @pytest.mark.parametrize("task", TASKS)
 def test_one_customer_alone_ranks_as_in_a_batch(fitted: Fitted, town: Any, task: Task) -> None:
     scorer = fitted.scorer
-    rows = customer_rows(town.sources.store, town.data.customer_ids, [town.sources.train_until]).to_pylist()
+    rows = town.rows(town.data.customer_ids)
     parts = [from_row(row, scorer.catalogue) for row in rows]
     batch = Histories(
         offsets=np.concatenate([[0], np.cumsum([len(part.product_idx) for part in parts])]),
@@ -282,7 +281,7 @@ def bought_now(row: Row, product_id: str, n_baskets: int) -> Row:
 
 def test_a_purchase_becomes_a_repeat_and_a_habit_rises(fitted: Fitted, town: Any) -> None:
     scorer = fitted.scorer
-    rows = customer_rows(town.sources.store, town.data.customer_ids, [town.sources.train_until]).to_pylist()
+    rows = town.rows(town.data.customer_ids)
     for row in rows[:12]:
         before = rank(scorer, row, k=500)
         chosen = int(before.product_idx[np.array(before.sources) == "two_tower"][20])

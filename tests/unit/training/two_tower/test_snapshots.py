@@ -42,10 +42,11 @@ def snapshots(town: Any, catalogue: Catalogue, customer_ids: list[str]) -> list[
 
 def pairs(lines: pd.DataFrame, customer_ids: list[str], catalogue: Catalogue) -> set[Pair]:
     product_ids = catalogue.product_ids.tolist()
+    bought = set(zip(lines["customer_id"].astype(str), lines["product_id"].astype(str), strict=True))
     return {
-        (customer_ids.index(line.customer_id), product_ids.index(line.product_id))
-        for line in lines.itertuples()
-        if line.customer_id in customer_ids and line.product_id in product_ids
+        (customer_ids.index(customer), product_ids.index(product))
+        for customer, product in bought
+        if customer in customer_ids and product in product_ids
     }
 
 
