@@ -13,7 +13,7 @@ KEYS = st.sampled_from(
         "two_tower.seed",
         "two_tower.head.n_epochs",
         "features.history_length",
-        "serving.recommend.max_limit",
+        "evaluation.list_length",
         "serving.events.max_batch",
         "serving.decisions.max_pending",
     ]

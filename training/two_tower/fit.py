@@ -183,9 +183,9 @@ def _fit_towers(
     if not resume:
         for old in checkpoints.glob("*.ckpt"):
             old.unlink()
-    best = ModelCheckpoint(
-        checkpoints, "best-{epoch}", monitor=VALIDATION_LOSS, save_last=True, enable_version_counter=False
-    )
+    best = ModelCheckpoint(checkpoints, "best-{epoch}", monitor=VALIDATION_LOSS, enable_version_counter=False)
+    # Its own `save_last` would write only when the best one improves, and a resumed run would repeat the epochs since.
+    newest = ModelCheckpoint(checkpoints, last.stem, enable_version_counter=False)
     settings = module.settings
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)  # hints and advertisements are not progress
     trainer = lightning.Trainer(
@@ -193,7 +193,7 @@ def _fit_towers(
         accelerator="cpu",  # histories are gathered on the CPU, batch by batch; the towers are too small to gain
         devices=1,
         logger=logger,
-        callbacks=[_Patience(VALIDATION_LOSS, patience=settings.early_stop_patience), best, *callbacks],
+        callbacks=[_Patience(VALIDATION_LOSS, patience=settings.early_stop_patience), best, newest, *callbacks],
         enable_progress_bar=any(isinstance(callback, ProgressBar) for callback in callbacks),
         enable_model_summary=False,
         log_every_n_steps=1,  # losses are logged by epoch; a larger number makes Lightning warn of short epochs

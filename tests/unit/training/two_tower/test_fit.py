@@ -128,20 +128,33 @@ def test_a_fit_killed_after_its_towers_resumes_to_the_same_weights(
     assert not watch.batches
 
 
-IMPATIENT = ("two_tower.max_epochs=12", "two_tower.early_stop_patience=1", "two_tower.learning_rate=0.2")
+IMPATIENT = ("two_tower.max_epochs=30", "two_tower.early_stop_patience=1", "two_tower.learning_rate=0.2")
 
 
 def test_early_stopping_restores_the_best_epoch(town: Any, tmp_path: Path) -> None:
     watch = Watch()
     fitted = town.fit(tmp_path, *IMPATIENT, callbacks=[watch])
     best = int(np.argmin(watch.losses))
-    assert fitted.n_epochs == len(watch.losses) == best + 2 < 12
+    assert fitted.n_epochs == len(watch.losses) == best + 2 < 30
     assert fitted.figures["best_validation_loss"] == watch.losses[best]
     towers = {name: values for name, values in weights(fitted).items() if name.startswith("model.")}
     assert all(torch.equal(values, watch.weights[best][name]) for name, values in towers.items())
     assert any(not torch.equal(values, watch.weights[-1][name]) for name, values in towers.items())
-    resumed = town.fit(tmp_path, *IMPATIENT, resume=True)  # killed after it had stopped: not one epoch more
-    assert_same_model(resumed, fitted)
+    again = Watch()
+    assert_same_model(town.fit(tmp_path, *IMPATIENT, resume=True, callbacks=[again]), fitted)
+    assert not again.batches  # killed after it had stopped: not one epoch more
+
+
+def test_epochs_that_did_not_improve_are_not_trained_again(town: Any, tmp_path: Path) -> None:
+    patient = (*IMPATIENT, "two_tower.early_stop_patience=3")
+    whole, again = Watch(), Watch()
+    unbroken = town.fit(tmp_path / "unbroken", *patient, callbacks=[whole])
+    last = len(whole.losses) - 1
+    assert int(np.argmin(whole.losses)) == last - 3
+    with pytest.raises(RuntimeError):
+        town.fit(tmp_path / "broken", *patient, callbacks=[Watch(kill_at=(last, 0))])
+    assert_same_model(town.fit(tmp_path / "broken", *patient, resume=True, callbacks=[again]), unbroken)
+    assert list(again.batches) == [last]
 
 
 def test_a_fresh_fit_forgets_the_checkpoints_of_the_last(fitted: Fitted, town: Any, tmp_path: Path) -> None:
