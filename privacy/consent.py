@@ -53,10 +53,11 @@ _POINT = (
 
 @dataclass(frozen=True)
 class ConsentState:
-    """What one customer allows for one purpose at one moment; never asked means not granted."""
+    """What one customer allows for one purpose at one moment; never asked (`on_file` false) means not granted."""
 
     granted: bool
     version: str | None
+    on_file: bool
 
 
 class ConsentLedger:
@@ -124,7 +125,9 @@ class ConsentLedger:
         until = _microseconds(as_of, field="as_of")
         with self._engine.connect() as connection:
             row = connection.execute(_POINT, {"customer": customer_id, "asked": purpose, "until": until}).first()
-        return ConsentState(granted=False, version=None) if row is None else ConsentState(row[0], row[1] or None)
+        if row is None:
+            return ConsentState(granted=False, version=None, on_file=False)
+        return ConsentState(granted=row[0], version=row[1] or None, on_file=True)
 
     def granted_customers(self, purpose: str, as_of: datetime) -> set[str]:
         """Collect every customer who allows a purpose at a moment.

@@ -28,13 +28,16 @@ def check_keys(settings: Settings | None = None) -> Path:
         ApiKeysBroken: If the file cannot be used.
         KeyMissing, KeyUnusable: If there is no pseudonym key.
     """
+    from privacy.consent import ConsentLedger
     from privacy.pseudonyms import load_pseudonymizer
+    from privacy.state import open_state
 
     settings = settings or load_settings()
     log_as_json()
     keys_dir = settings.storage.keys
     load_pseudonymizer(keys_dir, settings.privacy)
     load_keys(keys_dir, create=settings.serving.create_missing_keys)
+    ConsentLedger(open_state(settings.storage.state_db))  # a damaged database is named here, before workers start
     plain = keys_dir / PLAIN
     shown = plain if plain.exists() else keys_dir / HASHES
     info("API keys are ready", file=str(shown))

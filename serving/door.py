@@ -32,6 +32,7 @@ _WANTED: Final = frozenset(
     {b"authorization", b"x-api-key", b"content-type", b"content-length", b"content-encoding", REQUEST_ID}
 )
 _SANE_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_DISCARDED: Final = 64 * 1024 * 1024  # bytes read off a body that is too large, so that its sender gets to the answer
 _SHOWN: Final = 100  # characters of a foreign header that an answer repeats
 
 Headers = Mapping[bytes, str]
@@ -87,10 +88,12 @@ async def read_request(
     """
     _check_type(headers)
     declared = headers.get(b"content-length", "")
-    if declared.isascii() and declared.isdigit() and int(declared[:20]) > settings.max_body_bytes:
-        raise BodyTooLarge(limit_bytes=settings.max_body_bytes)
+    length = int(declared[:20]) if declared.isascii() and declared.isdigit() else 0
     try:
         async with asyncio.timeout(settings.body_timeout_s):
+            if length > settings.max_body_bytes:
+                await _discard(receive, length)
+                raise BodyTooLarge(limit_bytes=settings.max_body_bytes)
             body = await _read(receive, settings.max_body_bytes)
     except TimeoutError:
         raise BodyTooSlow(limit_s=settings.body_timeout_s) from None
@@ -121,6 +124,16 @@ def _check_type(headers: Headers) -> None:
     plain = headers.get(b"content-encoding", "identity").lower() == "identity"
     if media_type.strip().lower() != JSON_TYPE or charset not in ("", "charset=utf-8") or not plain:
         raise ContentTypeUnsupported(got=(declared if plain else headers[b"content-encoding"])[:_SHOWN] or "nothing")
+
+
+async def _discard(receive: Receive, length: int) -> None:
+    """Take a body of moderate length off the wire and keep none of it; a sender cut off midway would not see why."""
+    more = length <= _DISCARDED
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientGone
+        more = message.get("more_body", False)
 
 
 async def _read(receive: Receive, limit: int) -> bytes:

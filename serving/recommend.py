@@ -143,12 +143,10 @@ class Recommender:
 
     def _consented(self, subject_id: str, subject: Literal["customer", "visitor", "nobody"]) -> Profile:
         state = self._consent.granted(subject_id, PERSONALIZATION, self._now())
-        if not state.granted and state.version is not None:
+        if not state.granted and state.on_file:
             return Profile(None, "opted_out", subject, consent_version=state.version)
         row = self._features.online_customer(subject_id)
-        if (
-            not state.granted
-        ):  # nothing on file: of the row, only whether there is one is used, to tell which of the two
+        if not state.granted:  # never asked: of the row, only whether there is one is used, to tell which of the two
             return Profile(None, "unknown_customer" if row is None else "no_consent", subject)
         if row is None:
             return Profile(None, "unknown_customer", subject, consent_version=state.version)
@@ -199,7 +197,9 @@ def _account(allowed: Allowed, *, short: int) -> Allowed:
 
 def _fell_back(request: RecommendationsRequest, profile: Profile, chosen: Chosen) -> bool:
     wanted_profile = request.mode == "personalized" and profile.subject != "nobody"
-    return (wanted_profile and profile.row is None) or (chosen.n_filled > 0 and chosen.rung != "popular")
+    wanted_basket = len(request.context.basket) > 0  # all of it may be unknown
+    missed = (wanted_profile and profile.row is None) or (wanted_basket and chosen.rung == "popular")
+    return missed or (chosen.n_filled > 0 and chosen.rung != "popular")
 
 
 def _subject(request: RecommendationsRequest) -> Literal["customer", "visitor", "nobody"]:

@@ -1,5 +1,6 @@
 """Batches of events, and what became of them."""
 
+import re
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
@@ -22,8 +23,11 @@ MAX_BATCH = 500  # fixed by the contract; a deployment can only lower it
 EventType = Literal["impression", "view", "add_to_basket", "remove_from_basket", "purchase", "search"]
 
 
+_RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d")  # pydantic also takes bare seconds since 1970
+
+
 def _written_out(value: Any) -> Any:
-    if not isinstance(value, str):
+    if not isinstance(value, str) or not _RFC_3339.match(value):
         raise PydanticCustomError("datetime_type", "Input should be an RFC 3339 time such as 2025-03-01T12:00:00Z")
     return value
 

@@ -1,8 +1,10 @@
 """The `fairshelf` command: its verbs, and what each kind of failure means to a shell."""
 
 import errno
+import sqlite3
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Final
 
 import typer
 
@@ -21,6 +23,17 @@ EXIT_INTERRUPTED = 130
 
 REFUSALS = (PromotionRefused, VaultAccessDenied)
 USER_ERRORS = (SettingsError, PrivacyError, FeatureError, FairnessError, TrainingError, ServingError)
+
+_STORAGE_FAULTS: Final[Mapping[int, str]] = {
+    sqlite3.SQLITE_FULL: "Free some space and run the command again.",
+    sqlite3.SQLITE_IOERR: "Free some space or mend the disk, and run the command again.",
+    sqlite3.SQLITE_READONLY: "Give this user the right, or set storage.root to another folder.",
+    sqlite3.SQLITE_PERM: "Give this user the right, or set storage.root to another folder.",
+    sqlite3.SQLITE_CANTOPEN: "Give this user the right, or set storage.root to another folder.",
+    sqlite3.SQLITE_BUSY: "Another command is writing; wait for it to end and run this one again.",
+    sqlite3.SQLITE_CORRUPT: "Restore the SQLite files under storage.root from a backup.",
+    sqlite3.SQLITE_NOTADB: "Restore the SQLite files under storage.root from a backup.",
+}
 
 app = typer.Typer(
     name="fairshelf",
@@ -65,7 +78,21 @@ def run(command: Callable[[], object]) -> int:
         )
     except SystemExit as exit_:
         return exit_.code if isinstance(exit_.code, int) else EXIT_USAGE
+    except Exception as failure:
+        return _database(failure)
     return 0
+
+
+def _database(failure: Exception) -> int:
+    """Name what keeps a database from its disk, however deep it was wrapped; anything else is a bug of ours."""
+    cause: BaseException | None = failure
+    while cause is not None:
+        code = getattr(cause, "sqlite_errorcode", None)  # the low byte is the kind, the rest says more of it
+        step = None if code is None else _STORAGE_FAULTS.get(code & 0xFF)
+        if step is not None:
+            return complain(f"a database under storage.root cannot be used: {cause}. {step}", EXIT_USAGE)
+        cause = cause.__cause__
+    raise failure
 
 
 def _machine(failure: OSError) -> int:

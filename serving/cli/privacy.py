@@ -8,7 +8,15 @@ import typer
 from serving.cli.options import AsJson, Overrides, Profile, settings_of
 from serving.cli.output import show
 
+_LONGEST = 128  # characters of an id, as in the HTTP contract
+
 app = typer.Typer(help="What a person allows.", no_args_is_help=True)
+
+
+def _short_text(value: str) -> str:
+    if not 1 <= len(value) <= _LONGEST:
+        raise typer.BadParameter(f"{len(value)} characters given; 1 to {_LONGEST} are possible.")
+    return value
 
 
 @app.callback()
@@ -18,10 +26,14 @@ def _verbs() -> None:
 
 @app.command("consent")
 def consent(
-    customer_id: Annotated[str, typer.Option("--customer-id", help="The shop's own customer id.")],
+    customer_id: Annotated[
+        str, typer.Option("--customer-id", help="The shop's own customer id.", callback=_short_text)
+    ],
     purpose: Annotated[str, typer.Option("--purpose", help="personalization, marketing, model_training, …")],
     granted: Annotated[bool, typer.Option("--grant/--refuse", help="What the customer decided.")],
-    version: Annotated[str, typer.Option("--version", help="Version of the text the customer saw.")],
+    version: Annotated[
+        str, typer.Option("--version", help="Version of the text the customer saw.", callback=_short_text)
+    ],
     profile: Profile = None,
     overrides: Overrides = None,
     as_json: AsJson = False,

@@ -28,12 +28,13 @@ def doctor(profile: Profile = None, overrides: Overrides = None, as_json: AsJson
         "lake": _checked(lambda: _lake(settings)),
         "online store": _checked(lambda: _online(settings)),
         "champion": _checked(lambda: _champion(settings)),
+        "state database": _checked(lambda: _state(settings)),
         "API keys": "issued"
         if (settings.storage.keys / HASHES).exists()
         else f"{_MISSING}: `fairshelf serve` makes them",
     }
     show(facts, as_json=as_json, title="Fairshelf")
-    if any(str(facts[name]).startswith(_MISSING) for name in ("lake", "online store", "champion")):
+    if any(str(facts[name]).startswith(_MISSING) for name in ("lake", "online store", "champion", "state database")):
         raise typer.Exit(2)
 
 
@@ -73,6 +74,13 @@ def _online(settings: Settings) -> str:
     if record.as_of is None:
         return f"{_MISSING}: fill it with `fairshelf features materialize`"
     return f"snapshot of {record.as_of:%Y-%m-%d}, filled at {record.materialised_at:%Y-%m-%d %H:%M} UTC"
+
+
+def _state(settings: Settings) -> str:
+    from training.two_tower.sources import read_consents
+
+    consents = read_consents(settings.storage, datetime.now(UTC))
+    return f"{len(consents.personal):,} customers allow personalisation, {len(consents.trainable):,} model training"
 
 
 def _champion(settings: Settings) -> str:

@@ -1,18 +1,21 @@
 """Bad input on the command line: a clear message with the next step, the right exit code, never a stack trace."""
 
 import socket
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from serving.cli.app import app, run
 
 Call = Callable[..., tuple[int, str]]
 
 TRANSACTIONS = "customer_id,product_id,store_id,basket_id,event_timestamp,quantity,paid_amount\n"
+CONSENT = ("--customer-id", "1", "--purpose", "marketing", "--grant", "--version", "1")
 ROW = "ada,bread,corner,b1,2025-02-03T08:00:00Z,1,3.20\n"
 
 
@@ -130,6 +133,7 @@ def test_a_port_in_use(call: Call) -> None:
         (("evaluate", "recommender", "--out", "x", "--test-weeks", "0"), "--test-weeks"),
         (("promote", "three-tower"), "three-tower"),
         (("privacy", "consent", "--customer-id", "1", "--purpose", "spam", "--grant", "--version", "1"), "spam"),
+        (("privacy", "consent", "--customer-id", "", "--purpose", "marketing", "--grant", "--version", "1"), "128"),
         (("frobnicate",), "frobnicate"),
     ],
 )
@@ -145,7 +149,53 @@ def test_a_bug_is_not_hidden() -> None:
         run(lambda: 1 / 0)
 
 
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_a_disk_that_fills_up_under_a_database_is_told_in_words(
+    wrapped: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def write() -> None:
+        if wrapped:
+            engine = sa.create_engine("sqlite://")
+            with engine.begin() as connection:
+                connection.execute(sa.text("CREATE TABLE t (x)"))
+                connection.execute(sa.text("PRAGMA max_page_count = 1"))
+                connection.execute(sa.text("INSERT INTO t VALUES (zeroblob(1000000))"))
+        else:
+            database = sqlite3.connect(":memory:")
+            database.execute("CREATE TABLE t (x)")
+            database.execute("PRAGMA max_page_count = 1")
+            database.execute("INSERT INTO t VALUES (zeroblob(1000000))")
+
+    assert run(write) == 2
+    assert "Free some space" in capsys.readouterr().err
+
+
+def test_a_damaged_database_is_told_in_words(call: Call, tmp_path: Path) -> None:
+    (tmp_path / "var").mkdir()
+    (tmp_path / "var" / "state.db").write_bytes(b"this is no database " * 500)
+    consent = ("privacy", "consent", "--customer-id", "1", "--purpose", "marketing", "--grant", "--version", "1")
+    code, printed = call(*consent)
+    assert code == 2
+    assert "backup" in printed
+
+
+def test_a_sql_mistake_of_ours_is_not_hidden() -> None:
+    with pytest.raises(sqlite3.OperationalError):
+        run(lambda: sqlite3.connect(":memory:").execute("SELECT nonsense"))
+
+
 def test_help_loads_no_heavy_library() -> None:
     code = "import sys; import serving.cli.app; print({'torch', 'mlflow', 'feast', 'pandas'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert done.stdout.strip() == "set()", done.stderr
+
+
+@pytest.mark.parametrize("arguments", [("serve",), ("privacy", "consent", *CONSENT)])
+def test_a_state_file_that_is_no_database_is_named(call: Call, tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    (tmp_path / "var").mkdir()
+    (tmp_path / "var" / "state.db").write_bytes(b"no database " * 500)
+    code, printed = call(*arguments)
+    assert code == 2
+    assert "not a database" in printed
+    assert "backup" in printed
+    assert "not a database" in call("doctor")[1]

@@ -9,7 +9,6 @@ from torch.nn import functional
 from torch.optim.lr_scheduler import OneCycleLR
 
 from configs.settings import HeadSettings
-from training.two_tower.repeat_head import PAIR_FEATURES
 from training.two_tower.scorer import Scorer
 from training.two_tower.snapshots import Snapshot
 
@@ -58,7 +57,6 @@ def fit_head(scorer: Scorer, snapshots: Sequence[Snapshot], settings: HeadSettin
 def _examples(scorer: Scorer, snapshot: Snapshot) -> Iterator[tuple[Tensor, Tensor]]:
     """Give (n, F) features and (n,) labels of every customer who bought something in the window, block by block."""
     scorer.refresh(snapshot.numeric)
-    yield torch.empty(0, len(PAIR_FEATURES)), torch.empty(0)
     active = np.flatnonzero((np.diff(snapshot.histories.offsets) > 0) & (snapshot.targets.sum(axis=1) > 0))
     for start in range(0, len(active), _BLOCK):
         rows = active[start : start + _BLOCK]

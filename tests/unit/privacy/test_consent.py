@@ -37,7 +37,7 @@ def records(*rows: tuple[str, str, bool, int]) -> pd.DataFrame:
 
 
 def test_absent_means_not_granted(ledger: ConsentLedger) -> None:
-    assert ledger.granted("c1_a", MARKETING, START) == ConsentState(granted=False, version=None)
+    assert ledger.granted("c1_a", MARKETING, START) == ConsentState(granted=False, version=None, on_file=False)
 
 
 def test_the_latest_record_at_or_before_the_moment_decides(ledger: ConsentLedger) -> None:
@@ -45,9 +45,11 @@ def test_the_latest_record_at_or_before_the_moment_decides(ledger: ConsentLedger
     ledger.record("c1_a", MARKETING, granted=False, at=START + 2 * HOUR, version="v2", source="call")
     second = timedelta(microseconds=1)
     assert not ledger.granted("c1_a", MARKETING, START - second).granted
-    assert ledger.granted("c1_a", MARKETING, START) == ConsentState(granted=True, version="v1")
+    assert ledger.granted("c1_a", MARKETING, START) == ConsentState(granted=True, version="v1", on_file=True)
     assert ledger.granted("c1_a", MARKETING, START + 2 * HOUR - second).granted
-    assert ledger.granted("c1_a", MARKETING, START + 2 * HOUR) == ConsentState(granted=False, version="v2")
+    assert ledger.granted("c1_a", MARKETING, START + 2 * HOUR) == ConsentState(
+        granted=False, version="v2", on_file=True
+    )
     assert not ledger.granted("c1_a", PERSONALIZATION, START + 2 * HOUR).granted
     assert not ledger.granted("c1_b", MARKETING, START + 2 * HOUR).granted
 

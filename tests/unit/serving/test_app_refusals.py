@@ -110,6 +110,20 @@ def test_a_body_of_10_mb_is_413(shop: Any) -> None:
     assert "1000000 bytes" in document["detail"]
 
 
+def test_the_sender_of_10_mb_is_not_cut_off_before_the_answer(shop: Any) -> None:
+    sent = 0
+
+    async def chunks() -> Any:
+        nonlocal sent
+        for _ in range(100):
+            sent += 100_000
+            yield b"x" * 100_000
+
+    headers = {**JSON, "Content-Length": "10000000"}
+    check(shop.call("POST", RECOMMENDATIONS, content=chunks(), headers=headers), 413, "BODY_TOO_LARGE")
+    assert sent == 10_000_000
+
+
 def test_an_undeclared_large_body_is_413_and_not_read_to_its_end(shop: Any) -> None:
     sent = 0
 

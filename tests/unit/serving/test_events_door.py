@@ -70,6 +70,7 @@ def test_duplicates_are_counted(shop: Any) -> None:
         ({"occurred_at": "2025-03-01T11:59:00"}, "NO_TIME_ZONE"),
         ({"occurred_at": "yesterday"}, "INVALID_TIME"),
         ({"occurred_at": 1740830400}, "INVALID_TIME"),
+        ({"occurred_at": "1740830400"}, "INVALID_TIME"),
         ({"occurred_at": None}, "MISSING_FIELD"),
         ({"event_id": None}, "MISSING_FIELD"),
         ({"event_id": "x" * 129}, "TOO_LONG"),

@@ -70,6 +70,13 @@ def test_withdrawing_consent_works_on_the_next_call(shop: Any) -> None:
     assert (ids(answer), answer["personalization"]["reason"]) == (["10"], "opted_out")
 
 
+def test_a_refusal_without_a_version_is_a_refusal(shop: Any) -> None:
+    pseudonym = shop.know("42", "17", granted=None)
+    at = datetime(2025, 3, 1, 12, 0, tzinfo=UTC)
+    shop.consent.record(pseudonym, PERSONALIZATION, granted=False, at=at, version=None, source="test")
+    assert shop.recommend(customer_id="42")["personalization"]["reason"] == "opted_out"
+
+
 def test_a_caller_can_narrow_consent_but_not_widen_it(shop: Any) -> None:
     shop.know("42", "17")
     shop.know("43", "17", granted=False)
@@ -106,6 +113,11 @@ def test_a_store_that_is_down_is_a_reason_not_an_error(shop: Any) -> None:
     answer = shop.recommend(customer_id="42", limit=2)
     assert (ids(answer), answer["personalization"]["reason"]) == (["10", "11"], "features_unavailable")
     assert answer["fallback_used"] is True
+
+
+def test_a_basket_nobody_knows_falls_back_and_says_so(shop: Any) -> None:
+    answer = shop.recommend(context={"basket": ["999"]}, limit=2)
+    assert (ids(answer), answer["missing_ids"], answer["fallback_used"]) == (["10", "11"], ["999"], True)
 
 
 def test_a_basket_alone_brings_what_goes_with_it_then_what_sells(shop: Any) -> None:

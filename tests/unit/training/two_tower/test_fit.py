@@ -14,6 +14,8 @@ from training.errors import CatalogueEmpty, NothingToResume, TooFewExamples
 from training.two_tower import fit as fit_module
 from training.two_tower.fit import Fitted
 from training.two_tower.module import VALIDATION_LOSS
+from training.two_tower.products import numeric_features
+from training.two_tower.snapshots import product_rows
 
 Weights = dict[str, torch.Tensor]
 Batch = tuple[int, tuple[int, ...]]
@@ -73,6 +75,11 @@ def test_a_fit_ends_and_learns(fitted: Fitted, town: Any, tmp_path: Path) -> Non
     assert again.figures["best_validation_loss"] == min(watch.losses)
     assert not again.scorer.model.training
     assert not again.scorer.head.training
+
+
+def test_products_carry_the_sales_figures_of_the_cut_off(fitted: Fitted, town: Any) -> None:
+    rows = product_rows(town.data.store, fitted.scorer.catalogue, [town.data.train_until])
+    np.testing.assert_array_equal(fitted.scorer.numeric.numpy(), numeric_features(rows, 14))
 
 
 def test_another_seed_gives_another_model(fitted: Fitted, town: Any, tmp_path: Path) -> None:

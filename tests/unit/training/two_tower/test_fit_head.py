@@ -11,7 +11,7 @@ from scipy import sparse
 from configs.settings import HeadSettings
 from training.two_tower.fit import Fitted, snapshot_times
 from training.two_tower.fit_head import fit_head
-from training.two_tower.repeat_head import RepeatHead
+from training.two_tower.repeat_head import PAIR_FEATURES, RepeatHead
 from training.two_tower.scorer import Scorer
 from training.two_tower.snapshots import Snapshot, load_snapshots
 
@@ -53,6 +53,8 @@ def test_chances_fit_what_was_bought(unfitted: Scorer, week: Snapshot) -> None:
     active = np.asarray(week.targets.sum(axis=1)) > 0
     counted = active[pairs.customer]
     chances = pairs.scores[counted].astype(float)
+    known = unfitted.head.scale.mean[PAIR_FEATURES.index("known")]
+    assert known.item() == pytest.approx(pairs.bought[counted].mean(), rel=1e-5)  # scaled by these very pairs
     outcomes = week.targets.toarray()[pairs.customer[counted], pairs.product_idx[counted]]
     share = outcomes.mean()
     assert loss < 0.9 * -(share * np.log(share) + (1 - share) * np.log(1 - share))  # better than the share alone

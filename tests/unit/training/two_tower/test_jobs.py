@@ -261,7 +261,11 @@ def test_the_corner_shop_is_too_small_to_learn_from_and_is_told_so(
     shop: Path, settings: Settings, tmp_path: Path
 ) -> None:
     ingest_files(shop, settings.storage, settings.ingest, settings.privacy, lambda _: None)
-    settings = settings.model_copy(update={"two_tower": settings.two_tower.model_copy(update={"min_buyers": 2})})
+    small = {
+        "two_tower": settings.two_tower.model_copy(update={"min_buyers": 2}),
+        "features": settings.features.model_copy(update={"n_training_snapshots": 3}),
+    }
+    settings = settings.model_copy(update=small)
     with pytest.raises(TooFewExamples, match="Bring more customers, products or weeks"):
         evaluate_recommender(
             settings, train_until=None, test_weeks=2, out_dir=tmp_path, source_ids=False, progress=lambda _: None

@@ -216,17 +216,25 @@ def test_a_customer_without_history_gets_what_is_popular(scorer: Scorer, row_of:
     assert set(rank(scorer, row_of(), basket=[1]).sources) == {"two_tower"}
 
 
-def test_popularity_ties_go_by_position(scorer: Scorer) -> None:
+def test_ties_go_by_position(scorer_of: Callable[..., Scorer], row_of: MakeRow) -> None:
+    product_ids = [f"p{i:02d}" for i in range(40)]
+    scorer = scorer_of(40, product_ids)
+    last = scorer.head.net[-1]
+    assert isinstance(last, torch.nn.Linear)
+    torch.nn.init.zeros_(last.weight)  # every pair is as likely as every other
+    everything = rank(scorer, row_of(["p31", "p07", "p20"]), k=40)
+    assert everything.product_idx.tolist() == list(range(40))
+    assert len(set(everything.scores.tolist())) == 1
     tied = Scorer(
         scorer.model,
         scorer.head,
         scorer.catalogue,
         content=scorer.content,
         numeric=scorer.numeric.numpy(),
-        products={**scorer.products, "popularity": np.array([1.0, 2, 2, 1, 0, 2, 1, 0])},
+        products={**scorer.products, "popularity": np.repeat([1.0, 2.0], 20)},
         together=scorer.companions,
     )
-    assert tied.rank_popular(allowed=None, k=8).product_idx.tolist() == [1, 2, 5, 0, 3, 6, 4, 7]
+    assert tied.rank_popular(allowed=None, k=40).product_idx.tolist() == [*range(20, 40), *range(20)]
 
 
 def test_a_basket_puts_its_companions_first_and_explains_them(scorer: Scorer) -> None:
