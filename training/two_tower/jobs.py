@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,6 +16,7 @@ from features.lake import Lake
 from features.services import CUSTOMER_V1
 from privacy.vault import open_vault
 from training.artifact import Bundle, bundle_directory, versions, write_bundle
+from training.errors import NothingToResume
 from training.evaluation_files import resolve_source_ids, write_evaluation
 from training.evaluation_results import Evaluation
 from training.lineage import code_commit, lock_digest, provenance
@@ -26,7 +28,7 @@ from training.runs import Run
 from training.splits import Holdout, default_train_until
 from training.two_tower.backtest import backtest
 from training.two_tower.bundling import bundle_parts
-from training.two_tower.fit import Fitted, TrainingData, fit, snapshot_times
+from training.two_tower.fit import LAST_CHECKPOINT, Fitted, TrainingData, fit, snapshot_times
 from training.two_tower.module import TRAIN_LOSS, VALIDATION_LOSS
 from training.two_tower.pyfunc import BundlePredictor, input_example
 from training.two_tower.recommender import MODEL_NAME
@@ -75,8 +77,8 @@ def train(
     holdout = _holdout(settings, train_until, settings.evaluation.test_weeks)
     sources = _sources(settings, holdout, progress)
     checkpoints = settings.storage.checkpoints / MODEL_NAME / _fingerprint(settings, sources)
-    tracker = Tracker(settings.storage)
     run_id = _run_to_resume(checkpoints) if resume else None
+    tracker = Tracker(settings.storage)
     with tracker.run(name=MODEL_NAME, tags=_tags(sources), run_id=run_id) as run:
         _remember_run(checkpoints, run.run_id)
         run.log_params(_params(settings))
@@ -96,6 +98,7 @@ def train(
             output_example=BundlePredictor(bundle).predict(example),
             requirements=_lock_file(),
         )
+    _forget_run(checkpoints)
     return Trained(bundle, evaluation, run.run_id)
 
 
@@ -136,6 +139,7 @@ def evaluate_recommender(
         reason = f"evaluate recommender --source-ids, cut-off {holdout.train_until:%Y-%m-%d}"
         resolved = resolve_source_ids(open_vault(settings.storage.vault), test_set, reason=reason)
     write_evaluation(evaluation, rankings, test_set, out_dir, source_ids=resolved)
+    _forget_run(checkpoints)
     return evaluation
 
 
@@ -248,10 +252,22 @@ def _remember_run(checkpoints: Path, run_id: str) -> None:
     checkpoints.with_suffix(_RUN_SUFFIX).write_text(run_id, encoding="utf-8")
 
 
-def _run_to_resume(checkpoints: Path) -> str | None:
-    """Find the tracked run of a killed training; None lets `fit` say that there is nothing to resume."""
-    path = checkpoints.with_suffix(_RUN_SUFFIX)
-    return path.read_text(encoding="utf-8") if path.exists() else None
+def _run_to_resume(checkpoints: Path) -> str:
+    """Find the tracked run of a killed training.
+
+    Raises:
+        NothingToResume: If none left a checkpoint.
+    """
+    path, checkpoint = checkpoints.with_suffix(_RUN_SUFFIX), checkpoints / LAST_CHECKPOINT
+    if not (path.exists() and checkpoint.exists()):
+        raise NothingToResume(checkpoint=checkpoint)
+    return path.read_text(encoding="utf-8")
+
+
+def _forget_run(checkpoints: Path) -> None:
+    """Remove the checkpoints of a run that ended: its bundle holds what they were for."""
+    shutil.rmtree(checkpoints, ignore_errors=True)
+    checkpoints.with_suffix(_RUN_SUFFIX).unlink(missing_ok=True)
 
 
 def _lock_file() -> Path | None:

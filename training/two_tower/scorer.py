@@ -164,7 +164,13 @@ class Scorer:
         return Ranking(chosen, pairs.scores[:k], sources, because)
 
     def rank_basket(self, basket_idx: Ints, *, allowed: Mask | None, k: int) -> Ranking:
-        """Rank for a basket alone: what is often bought with it first, then what its owner may like."""
+        """Rank for a basket alone: what is often bought with it first, then what its owner may like.
+
+        Args:
+            basket_idx: (b,) positions in the catalogue; unknown products are left out by the caller.
+            allowed: (N,) products that may be shown; None allows all.
+            k: Most products to return.
+        """
         allowed = self._without(allowed, basket_idx)
         if not len(basket_idx):
             return self.rank_popular(allowed=allowed, k=k)

@@ -153,7 +153,7 @@ class TwoTower(nn.Module):
 def pool(history_vectors: Tensor, histories: Histories, keep: Tensor | None = None) -> Tensor:
     """Pool each history three ways: by short decayed count, long decayed count and log count, each of length 1.
 
-    Session products count as bought once, now.
+    A session product weighs 1 in each pool, like one bought this moment.
 
     Returns:
         (B, 3 D); zeros where a customer has no history.
