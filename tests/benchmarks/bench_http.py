@@ -69,8 +69,8 @@ def main() -> None:
     root: Path = arguments.root.resolve()
     profiled = [json.dumps({"customer_id": str(n), "limit": 10}).encode() for n in range(1, N_CUSTOMERS + 1)]
     popular = [json.dumps({"limit": 10, "mode": "non_profiled"}).encode()]
-    key = read_plain_keys(root / "keys")["storefront"]
     with _service(root, arguments.port) as server:
+        key = read_plain_keys(root / "keys")["storefront"]  # made when the service first started
         served = asyncio.run(_measure(arguments.port, "/v1/recommendations", key, profiled, server))
         unprofiled = asyncio.run(_measure(arguments.port, "/v1/recommendations", key, popular, server))
     with _floor(root, arguments.port + 1) as server:
