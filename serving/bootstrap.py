@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def check_keys(settings: Settings | None = None) -> Path:
-    """Make sure there are API keys and a pseudonym key, and say in the log where the API keys are.
+    """Make sure of API keys, a pseudonym key and a usable state database, and say in the log where the API keys are.
 
     Returns:
         The file with development's own keys in the clear, or that of the hashes where others issued the keys.
@@ -27,6 +27,7 @@ def check_keys(settings: Settings | None = None) -> Path:
         ApiKeysMissing: If there are none and none may be made.
         ApiKeysBroken: If the file cannot be used.
         KeyMissing, KeyUnusable: If there is no pseudonym key.
+        sqlalchemy.exc.DatabaseError: If the state file is no database or cannot be written.
     """
     from privacy.consent import ConsentLedger
     from privacy.pseudonyms import load_pseudonymizer

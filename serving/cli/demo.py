@@ -1,5 +1,7 @@
 """`fairshelf demo`: everything on the real data set, from transactions to an answer over HTTP."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated
 
 import typer
@@ -25,24 +27,17 @@ def demo(
     settings = settings_of(profile, overrides)
     steps = Steps()
     took: dict[str, float] = {}
-    started = steps.seconds
-    ingest_demonstration(settings, steps)
-    took["ingest"] = steps.seconds - started
-
-    started = steps.seconds
-    trained = train_recommender(settings, None, False, steps)
-    took["features, training, evaluation"] = steps.seconds - started
+    with _timed("ingest", steps, took):
+        ingest_demonstration(settings, steps)
+    with _timed("features, training, evaluation", steps, took):
+        trained = train_recommender(settings, None, False, steps)
     show_evaluation(trained.evaluation)
     say(trained.evaluation.provenance)
-
-    started = steps.seconds
-    promotion = promote_version(settings, "two-tower", trained.bundle.manifest.version)
-    took["promotion"] = steps.seconds - started
+    with _timed("promotion", steps, took):
+        promotion = promote_version(settings, "two-tower", trained.bundle.manifest.version)
     say(f"champion: {promotion.name} version {promotion.version}")
-
-    started = steps.seconds
-    materialize_snapshot(settings, None, steps)
-    took["online store"] = steps.seconds - started
+    with _timed("online store", steps, took):
+        materialize_snapshot(settings, None, steps)
 
     for name, seconds in took.items():
         say(f"{seconds:7.1f} s  {name}")
@@ -50,6 +45,13 @@ def demo(
     say(_next_step(settings, no_serve=no_serve))
     if not no_serve:
         serve(profile=profile, overrides=overrides)
+
+
+@contextmanager
+def _timed(name: str, steps: Steps, took: dict[str, float]) -> Iterator[None]:
+    started = steps.seconds
+    yield
+    took[name] = steps.seconds - started
 
 
 def _next_step(settings: Settings, *, no_serve: bool) -> str:

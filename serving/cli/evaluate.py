@@ -12,7 +12,7 @@ from serving.cli.train import show_evaluation
 app = typer.Typer(help="Backtest what would have been served.", no_args_is_help=True)
 
 
-@app.callback()
+@app.callback()  # without one, typer drops the word of a group's only command
 def _models() -> None:
     """Backtest what would have been served."""
 

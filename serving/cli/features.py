@@ -53,7 +53,7 @@ def materialize(
 def build_snapshot(settings: Settings, as_of: datetime | None, steps: Steps) -> tuple[datetime, "Store"]:
     """Build the snapshot of a day; None takes the first midnight after the newest purchase."""
     from features.lake import Lake
-    from training.two_tower.sources import end_of_data, ensure_features, read_consents
+    from features.preparation import end_of_data, ensure_features, read_consents
 
     require_space(settings.storage)
     lake = Lake.open(settings.storage.lake)

@@ -19,7 +19,7 @@ def _short_text(value: str) -> str:
     return value
 
 
-@app.callback()
+@app.callback()  # without one, typer drops the word of a group's only command
 def _verbs() -> None:
     """What a person allows."""
 

@@ -12,8 +12,6 @@ from serving.cli.train import model_entry
 if TYPE_CHECKING:
     from training.promote import Promotion
 
-REQUIRED_SECTIONS = ("features", "two_tower", "evaluation")
-
 
 def promote(
     model: Annotated[str, typer.Argument(help="Model name, for instance two-tower.")],
@@ -42,6 +40,7 @@ def promote_version(settings: Settings, model: str, version: str | None) -> "Pro
     from training.promote import promote as pass_gate
     from training.promote import standard_checks
     from training.registry import Tracker
+    from training.two_tower.jobs import SECTIONS
 
     return pass_gate(
         model,
@@ -50,5 +49,5 @@ def promote_version(settings: Settings, model: str, version: str | None) -> "Pro
         tracker=Tracker(settings.storage),
         entry=model_entry(model),
         lake=Lake.open(settings.storage.lake).manifest,
-        checks=standard_checks(settings.promotion, REQUIRED_SECTIONS),
+        checks=standard_checks(settings.promotion, SECTIONS),
     )

@@ -77,7 +77,7 @@ def _online(settings: Settings) -> str:
 
 
 def _state(settings: Settings) -> str:
-    from training.two_tower.sources import read_consents
+    from features.preparation import read_consents
 
     consents = read_consents(settings.storage, datetime.now(UTC))
     return f"{len(consents.personal):,} customers allow personalisation, {len(consents.trainable):,} model training"

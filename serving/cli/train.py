@@ -19,7 +19,7 @@ _COLUMNS = ("method", "task", "NDCG@10", "NDCG@20", "recall@100", "hit rate@10")
 _METRICS = ("ndcg@10", "ndcg@20", "recall@100", "hit_rate@10")
 
 
-@app.callback()
+@app.callback()  # without one, typer drops the word of a group's only command
 def _models() -> None:
     """Train a model: one run, tracked in MLflow."""
 

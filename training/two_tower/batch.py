@@ -8,7 +8,9 @@ import pyarrow.parquet as pq
 from scipy import sparse
 
 from configs.settings import StorageSettings
+from features.preparation import read_consents
 from features.store import Store
+from privacy.consent import PERSONALIZATION
 from training.artifact import Bundle
 from training.baselines import Task
 from training.errors import NobodyToRank
@@ -16,7 +18,6 @@ from training.two_tower.histories import from_arrow
 from training.two_tower.recommender import TwoTowerRecommender
 from training.two_tower.scorer import Scorer
 from training.two_tower.snapshots import customer_rows
-from training.two_tower.sources import PERSONALIZATION, read_consents
 
 
 def rank_everybody(

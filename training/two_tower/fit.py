@@ -152,6 +152,16 @@ def fit(
     return Fitted(scorer, n_epochs, figures)
 
 
+def require_checkpoint(checkpoints: Path) -> None:
+    """Refuse to resume a fit that left nothing to resume from.
+
+    Raises:
+        NothingToResume: If there is no checkpoint in the folder.
+    """
+    if not (checkpoints / LAST_CHECKPOINT).exists():
+        raise NothingToResume(checkpoint=checkpoints / LAST_CHECKPOINT)
+
+
 @contextmanager
 def _interruptible() -> Iterator[None]:
     """Let Ctrl-C out as KeyboardInterrupt; Lightning exits with code 1 and ignores every later one."""
@@ -178,9 +188,9 @@ def _fit_towers(
 ) -> tuple[int, dict[str, float]]:
     """Train the module's model in place and leave it at its best epoch."""
     last = checkpoints / LAST_CHECKPOINT
-    if resume and not last.exists():
-        raise NothingToResume(checkpoint=last)
-    if not resume:
+    if resume:
+        require_checkpoint(checkpoints)
+    else:
         for old in checkpoints.glob("*.ckpt"):
             old.unlink()
     best = ModelCheckpoint(checkpoints, "best-{epoch}", monitor=VALIDATION_LOSS, enable_version_counter=False)

@@ -16,7 +16,6 @@ from features.lake import Lake
 from features.services import CUSTOMER_V1
 from privacy.vault import open_vault
 from training.artifact import Bundle, bundle_directory, versions, write_bundle
-from training.errors import NothingToResume
 from training.evaluation_files import resolve_source_ids, write_evaluation
 from training.evaluation_results import Evaluation
 from training.lineage import code_commit, lock_digest, provenance
@@ -28,7 +27,7 @@ from training.runs import Run
 from training.splits import Holdout, default_train_until
 from training.two_tower.backtest import backtest
 from training.two_tower.bundling import bundle_parts
-from training.two_tower.fit import LAST_CHECKPOINT, Fitted, TrainingData, fit, snapshot_times
+from training.two_tower.fit import Fitted, TrainingData, fit, require_checkpoint, snapshot_times
 from training.two_tower.module import TRAIN_LOSS, VALIDATION_LOSS
 from training.two_tower.pyfunc import BundlePredictor, input_example
 from training.two_tower.recommender import MODEL_NAME
@@ -258,10 +257,8 @@ def _run_to_resume(checkpoints: Path) -> str:
     Raises:
         NothingToResume: If none left a checkpoint.
     """
-    path, checkpoint = checkpoints.with_suffix(_RUN_SUFFIX), checkpoints / LAST_CHECKPOINT
-    if not (path.exists() and checkpoint.exists()):
-        raise NothingToResume(checkpoint=checkpoint)
-    return path.read_text(encoding="utf-8")
+    require_checkpoint(checkpoints)
+    return checkpoints.with_suffix(_RUN_SUFFIX).read_text(encoding="utf-8")
 
 
 def _forget_run(checkpoints: Path) -> None:
