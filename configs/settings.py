@@ -2,37 +2,22 @@
 
 from pathlib import Path
 from typing import Annotated, Literal, Self
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-PROJECT_ROOT = Path(__file__).resolve().parent.parent
+from configs.demand import DemandSettings
+from configs.fields import (
+    PROJECT_ROOT,
+    AnchoredPath,
+    PositiveDays,
+    PositiveInt,
+    Section,
+    Share,
+    TimeZoneName,
+)
+from configs.pricing import PricingSettings
 
-
-def _known_zone(name: str) -> str:
-    try:
-        return ZoneInfo(name).key
-    except (ZoneInfoNotFoundError, ValueError):
-        raise ValueError("not a time zone of the IANA database, such as Europe/Berlin") from None
-
-
-def _anchored(value: object) -> Path:
-    if not isinstance(value, str | Path) or not str(value).strip():
-        raise ValueError("not a path; give a folder, absolute or relative to the project's root")
-    return PROJECT_ROOT / Path(value).expanduser()
-
-
-Share = Annotated[float, Field(ge=0, le=1)]
-PositiveInt = Annotated[int, Field(ge=1)]
-PositiveDays = Annotated[int, Field(ge=1, le=3650)]
-TimeZoneName = Annotated[str, AfterValidator(_known_zone)]
-AnchoredPath = Annotated[Path, BeforeValidator(_anchored)]
-
-
-class Section(BaseModel):
-    """One YAML file: frozen, and without room for keys nobody declared."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
+__all__ = ["PROJECT_ROOT", "Section"]
 
 
 class StorageSettings(Section):
@@ -165,12 +150,27 @@ class EvaluationSettings(Section):
     seed: Annotated[int, Field(ge=0, le=2**32 - 1)]
 
 
+class DemandPromotionSettings(Section):
+    """What the demand models must show before they become champion."""
+
+    max_wql_over_smoothing: Annotated[float, Field(ge=-1, le=10)]
+    min_coverage: Share
+    max_coverage: Share
+
+    @model_validator(mode="after")
+    def _limits_ascend(self) -> Self:
+        if self.min_coverage >= self.max_coverage:
+            raise ValueError(f"min_coverage {self.min_coverage} is not below max_coverage {self.max_coverage}")
+        return self
+
+
 class PromotionSettings(Section):
     """What a candidate must show before it becomes champion."""
 
     min_gain_all: Annotated[float, Field(ge=-1, le=10)]
     min_gain_novel: Annotated[float, Field(ge=-1, le=10)]
     max_data_age_days: PositiveDays
+    demand: DemandPromotionSettings
 
 
 class RecommendSettings(Section):
@@ -231,6 +231,8 @@ class Settings(Section):
     privacy: PrivacySettings
     features: FeatureSettings
     two_tower: TwoTowerSettings
+    demand: DemandSettings
     evaluation: EvaluationSettings
+    pricing: PricingSettings
     promotion: PromotionSettings
     serving: ServingSettings

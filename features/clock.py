@@ -33,6 +33,10 @@ class Clock:
         """Turn an aware wall-clock time into data time."""
         return wall - self._offset()
 
+    def to_wall_time(self, moment: datetime) -> datetime:
+        """Turn an aware data time into wall-clock time."""
+        return moment + self._offset()
+
     def _offset(self) -> timedelta:
         record = self.record()
         if self.mode == "wall" or record.as_of is None or record.materialised_at is None:

@@ -52,6 +52,7 @@ class Contract:
         repeats: What happens to rows of the same key.
         schema: pandera checks by column; the name of a check is the reason given for a row that fails it.
         may_lie_ahead: Whether a row's time may lie in the future (plans and campaigns).
+        personal: Columns that describe a person or one of their visits; every column where rows are about people.
     """
 
     table: str
@@ -61,6 +62,7 @@ class Contract:
     repeats: Repeats
     schema: pa.DataFrameSchema
     may_lie_ahead: bool
+    personal: frozenset[str]
 
     @property
     def time_column(self) -> str | None:
@@ -105,6 +107,7 @@ def _contract(
     repeats: Repeats = Repeats.KEEP,
     checks: Mapping[str, tuple[pa.Check, ...]] | None = None,
     may_lie_ahead: bool = False,
+    personal: tuple[str, ...] = (),
 ) -> Contract:
     own = checks or {}
     schema = pa.DataFrameSchema(
@@ -118,7 +121,7 @@ def _contract(
         },
         name=table,
     )
-    return Contract(table, kinds, required, key, repeats, schema, may_lie_ahead)
+    return Contract(table, kinds, required, key, repeats, schema, may_lie_ahead, frozenset(personal))
 
 
 _TRANSACTIONS: Final = _contract(
@@ -147,6 +150,7 @@ _TRANSACTIONS: Final = _contract(
     ),
     # A line without units or without money is a return, a correction or a giveaway: it tells neither demand nor price.
     checks={c.QUANTITY: (above(0),), c.PAID_AMOUNT: (above(0),)},
+    personal=(c.CUSTOMER_ID, c.BASKET_ID),
 )
 
 _PRODUCTS: Final = _contract(
@@ -198,6 +202,7 @@ _CONSENTS: Final = _contract(
     key=(c.CUSTOMER_ID, c.PURPOSE, c.GRANTED, c.EVENT_TIMESTAMP, c.VERSION, c.SOURCE),
     repeats=Repeats.MERGE,
     checks={c.PURPOSE: (_PURPOSE,)},
+    personal=(c.CUSTOMER_ID, c.PURPOSE, c.GRANTED, c.EVENT_TIMESTAMP, c.VERSION, c.SOURCE),
 )
 
 _INVENTORY: Final = _contract(
@@ -215,12 +220,14 @@ _CAMPAIGNS: Final = _contract(
     key=(c.CAMPAIGN_ID, c.CUSTOMER_ID, c.EVENT_TIMESTAMP),
     repeats=Repeats.REFUSE,
     may_lie_ahead=True,
+    personal=(c.CAMPAIGN_ID, c.CUSTOMER_ID, c.EVENT_TIMESTAMP, c.KIND),
 )
 
 _REDEMPTIONS: Final = _contract(
     c.REDEMPTIONS,
     {c.CAMPAIGN_ID: Kind.ID, c.CUSTOMER_ID: Kind.ID, c.EVENT_TIMESTAMP: Kind.MOMENT},
     required=(c.CAMPAIGN_ID, c.CUSTOMER_ID, c.EVENT_TIMESTAMP),
+    personal=(c.CAMPAIGN_ID, c.CUSTOMER_ID, c.EVENT_TIMESTAMP),
 )
 
 _DEMOGRAPHICS: Final = _contract(
@@ -229,6 +236,7 @@ _DEMOGRAPHICS: Final = _contract(
     required=(c.CUSTOMER_ID,),
     key=(c.CUSTOMER_ID,),
     repeats=Repeats.REFUSE,
+    personal=(c.CUSTOMER_ID,),
 )
 
 CONTRACTS: Final[Mapping[str, Contract]] = {
@@ -244,3 +252,15 @@ CONTRACTS: Final[Mapping[str, Contract]] = {
         _REDEMPTIONS,
     )
 }
+
+
+def describes_a_person(table: str, column: str) -> bool:
+    """Tell whether a column of the lake is about a person; one that no contract knows is taken to be.
+
+    >>> describes_a_person("transactions", "customer_id"), describes_a_person("transactions", "quantity")
+    (True, False)
+    >>> describes_a_person("demographics", "income")
+    True
+    """
+    contract = CONTRACTS.get(table)
+    return contract is None or column not in contract.kinds or column in contract.personal

@@ -5,7 +5,7 @@ from typing import Final
 
 import duckdb
 
-_MEMORY: Final = "1GB"
+MEMORY: Final = "1GB"
 
 
 def connect(spill: Path | None = None) -> duckdb.DuckDBPyConnection:
@@ -16,7 +16,7 @@ def connect(spill: Path | None = None) -> duckdb.DuckDBPyConnection:
     """
     database = duckdb.connect()
     database.execute("SET TimeZone = 'UTC'")
-    database.execute(f"SET memory_limit = '{_MEMORY}'")
+    database.execute(f"SET memory_limit = '{MEMORY}'")
     database.execute(f"SET temp_directory = '{quoted(spill) if spill else ''}'")
     return database
 

@@ -21,6 +21,14 @@ PRODUCT: Final = Entity(
     join_keys=[columns.PRODUCT_ID],
     value_type=ValueType.STRING,
     description="A product of the assortment, known by the source's own id.",
-    tags={"sensitivity": "none", "purpose": "personalization,model_training"},
+    tags={"sensitivity": "none", "purpose": "personalization,model_training,pricing"},
+    owner=OWNER,
+)
+STORE: Final = Entity(
+    name="store",
+    join_keys=[columns.STORE_ID],
+    value_type=ValueType.STRING,
+    description="A store of the chain, known by the source's own id.",
+    tags={"sensitivity": "none", "purpose": "pricing"},
     owner=OWNER,
 )

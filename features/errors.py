@@ -167,6 +167,27 @@ class SnapshotMissing(FeatureError):
         )
 
 
+class PriceTableMissing(FeatureError):
+    """A price view was read before its table was built."""
+
+    def __init__(self, *, view: str, folder: Path) -> None:
+        super().__init__(
+            f"{view} has no table in {folder}. Build it with `fairshelf features build`, or train a demand model, "
+            "which builds it first."
+        )
+
+
+class LineageUnknown(FeatureError):
+    """A feature was asked where it comes from, and nothing tells."""
+
+    def __init__(self, *, service: str, view: str, missing: Sequence[str]) -> None:
+        listed = ", ".join(missing) or "all of it"
+        super().__init__(
+            f"{service} rests on {view}, whose lineage is unknown ({listed}). "
+            "Add the expression that computes it to features/lineage.py."
+        )
+
+
 class RowCountChanged(FeatureError):
     """A point-in-time join gave another number of rows than it was asked for."""
 

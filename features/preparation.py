@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from configs.settings import FeatureSettings, StorageSettings
 from features.build import build_features
+from features.build_prices import build_prices
 from features.lake import Lake
 from features.store import Store
 from privacy.consent import MODEL_TRAINING, PERSONALIZATION, ConsentLedger
@@ -55,6 +56,18 @@ def ensure_features(
         customers=consents.trainable | consents.personal,
         counted=consents.trainable,
     )
+    store = Store(storage.feast)
+    store.apply()
+    return store
+
+
+def ensure_price_tables(storage: StorageSettings, lake: Lake) -> Store:
+    """Apply the Feast definitions and build the price tables that are missing.
+
+    They count all sales and know no customer, so neither consents nor settings enter: a table is built anew for
+    another lake only.
+    """
+    build_prices(lake, storage.feast / "tables")
     store = Store(storage.feast)
     store.apply()
     return store

@@ -12,10 +12,15 @@ _FEAST_DIR.mkdir(parents=True, exist_ok=True)  # Feast makes the last folder of 
 (
     customer,
     product,
+    store,
     customer_events,
     customer_history,
     customer_profile,
     product_profile,
+    price_week,
+    price_store_week,
+    price_product,
     customer_v1,
     product_v1,
+    price_v1,
 ) = build_objects(_FEAST_DIR / "tables")

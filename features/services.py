@@ -6,11 +6,13 @@ from typing import Final
 
 from feast import Entity, FeatureService, FeatureView, PushSource
 
-from features.entities import CUSTOMER, OWNER, PRODUCT
+from features.entities import CUSTOMER, OWNER, PRODUCT, STORE
+from features.price_views import PriceViews, build_price_views
 from features.views import Views, build_views
 
 CUSTOMER_V1: Final = "customer_v1"
 PRODUCT_V1: Final = "product_v1"
+PRICE_V1: Final = "price_v1"
 
 
 @dataclass(frozen=True)
@@ -19,10 +21,11 @@ class Services:
 
     customer_v1: FeatureService
     product_v1: FeatureService
+    price_v1: FeatureService
 
 
-def build_services(views: Views) -> Services:
-    """Define the services over a set of views."""
+def build_services(views: Views, prices: PriceViews) -> Services:
+    """Define the services over sets of views."""
     return Services(
         customer_v1=FeatureService(
             name=CUSTOMER_V1,
@@ -38,20 +41,32 @@ def build_services(views: Views) -> Services:
             tags={"sensitivity": "none", "purpose": "personalization,model_training"},
             owner=OWNER,
         ),
+        price_v1=FeatureService(
+            name=PRICE_V1,
+            features=[prices.price_week, prices.price_store_week, prices.price_product],
+            description="Everything a demand model or a price may know: sums over all sales, and no customer's data.",
+            tags={"sensitivity": "none", "purpose": "pricing"},
+            owner=OWNER,
+        ),
     )
 
 
 def build_objects(tables_dir: Path) -> list[Entity | PushSource | FeatureView | FeatureService]:
     """List every Feast object over the feature tables below a folder, in the order to apply them."""
-    views = build_views(tables_dir)
-    services = build_services(views)
+    views, prices = build_views(tables_dir), build_price_views(tables_dir)
+    services = build_services(views, prices)
     return [
         CUSTOMER,
         PRODUCT,
+        STORE,
         views.customer_events,
         views.customer_history,
         views.customer_profile,
         views.product_profile,
+        prices.price_week,
+        prices.price_store_week,
+        prices.price_product,
         services.customer_v1,
         services.product_v1,
+        services.price_v1,
     ]

@@ -27,10 +27,10 @@ from feast.protos.feast.types.Value_pb2 import Value
 
 from features import columns
 from features.build_record import update_record
-from features.errors import NothingAsked, OnlineStoreUnready, RowCountChanged, SnapshotMissing
+from features.errors import NothingAsked, OnlineStoreUnready, PriceTableMissing, RowCountChanged, SnapshotMissing
 from features.locks import held
 from features.services import build_objects
-from features.tables import CUSTOMER_HISTORY, CUSTOMER_PROFILE, snapshot_path, snapshots
+from features.tables import CUSTOMER_HISTORY, CUSTOMER_PROFILE, price_tables, snapshot_path, snapshots
 from features.views import CUSTOMER_EVENTS
 
 # Feast turns deprecation warnings back on; this one is between ibis and duckdb and tells a user nothing.
@@ -43,7 +43,7 @@ _DEFINITIONS: Final = Path(__file__).with_name("feature_store.yaml")
 
 
 class Store:
-    """Feast behind four verbs: apply, historical, materialize and online_customer; push_history keeps rows fresh.
+    """Feast behind five verbs: apply, historical, table, materialize, online_customer; push_history keeps rows fresh.
 
     One store may be used by many threads, and its folder by many processes.
 
@@ -103,6 +103,28 @@ class Store:
                 for moment, rows in self._by_snapshot(numbered, views)
             ]
         return _in_order(pa.concat_tables(parts), n_asked=len(entities), service=service)
+
+    def table(self, view: str) -> pa.Table:
+        """Read a whole price view: its join keys, its features and `event_timestamp`.
+
+        Raises:
+            OnlineStoreUnready: If the definitions were never applied.
+            PriceTableMissing: If its table was not built.
+        """
+        with self._lock:
+            definition = self._view(view)
+            paths = price_tables(self._tables_dir, view)
+            if not paths:
+                raise PriceTableMissing(view=view, folder=self._tables_dir)
+            source = _of_one_file(definition, paths[-1])
+            _use_utc()
+            feast: Any = self._feast()
+            names = [field.name for field in definition.features]
+            job = feast.provider.offline_store.pull_all_from_table_or_query(
+                feast.config, source, definition.join_keys, names, source.timestamp_field
+            )
+            rows: pa.Table = job.to_arrow()
+        return rows
 
     def materialize(self, as_of: datetime) -> None:
         """Put one snapshot into the online store and note in `build.json` when that was.
@@ -220,13 +242,7 @@ class Store:
 
     def _narrowed(self, view: FeatureView, as_of: datetime) -> FeatureView:
         narrowed = copy.copy(view)
-        source: Any = view.batch_source
-        narrowed.batch_source = FileSource(
-            name=source.name,
-            path=str(self._existing_snapshot(view.name, as_of)),
-            file_format=source.file_format,
-            timestamp_field=source.timestamp_field,
-        )
+        narrowed.batch_source = _of_one_file(view, self._existing_snapshot(view.name, as_of))
         return narrowed
 
     def _existing_snapshot(self, view: str, as_of: datetime) -> Path:
@@ -257,6 +273,16 @@ class Store:
         if self._ttl is None or self._now is None or as_of_epoch_s is None:
             return False
         return self._now() - datetime.fromtimestamp(as_of_epoch_s, UTC) > self._ttl
+
+
+def _of_one_file(view: FeatureView, path: Path) -> FileSource:
+    source: Any = view.batch_source
+    return FileSource(
+        name=source.name,
+        path=str(path),
+        file_format=source.file_format,
+        timestamp_field=source.timestamp_field,
+    )
 
 
 def _use_utc() -> None:

@@ -19,6 +19,7 @@ from serving.log import failed, info
 from serving.metrics import answered, timed
 from serving.openapi import openapi
 from serving.routes import PUBLIC, ROUTES, Route
+from serving.routes_pricing import PRICING_ROUTES
 from serving.schemas import JsonDocument
 from serving.services import Services
 
@@ -34,6 +35,7 @@ async def _openapi(_services: Services, _call: Call) -> Reply:
 
 TABLE: Final = (
     *ROUTES,
+    *PRICING_ROUTES,
     Route(
         method="GET",
         path="/openapi.json",
@@ -117,14 +119,10 @@ class Address:
         services = self._services()
         caller = door.admit(route, headers, services.keys)
         visit.caller = caller.name if caller else None
-        body = query = None
-        if route.body:
-            body = await door.read_request(
-                route.body, headers, receive, settings=services.settings, limits=services.limits
-            )
-        if route.query:
-            query = door.read_query(route.query, QueryParams(scope["query_string"]))
-        return await route.handler(services, Call(scope.get("path_params", {}), query, body))
+        body = await door.read_request(route, headers, receive, settings=services.settings, limits=services.limits)
+        query = door.read_query(route.query, QueryParams(scope["query_string"])) if route.query else None
+        call = Call(scope.get("path_params", {}), query, body, caller, headers.get(door.IDEMPOTENCY_KEY))
+        return await route.handler(services, call)
 
     def _account(self, method: str, reply: Reply, visit: _Visit) -> None:
         seconds = time.perf_counter() - visit.started

@@ -4,11 +4,10 @@ import asyncio
 import math
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, Generic, Protocol, TypeVar
 
-from serving.champion import Champion
 from serving.errors import NotReady
 from serving.log import failed, info
 from serving.metrics import BUNDLE_LOADED, BUNDLE_REFUSED, READY
@@ -18,7 +17,26 @@ Stamp = tuple[int, int, int]
 NOTHING: Final[Stamp] = (0, 0, 0)
 
 
-class BundleHolder:
+class Version(Protocol):
+    """A loaded, verified model version of any kind."""
+
+    @property
+    def name(self) -> str:
+        """Model name, such as `two-tower`."""
+
+    @property
+    def version(self) -> str:
+        """Version of the bundle."""
+
+    @property
+    def digest(self) -> str:
+        """Digest of the bundle, as the champion pointer names it."""
+
+
+Loaded = TypeVar("Loaded", bound=Version)
+
+
+class BundleHolder(Generic[Loaded]):
     """Holds the model that answers.
 
     A request takes `current` once and keeps it to its end, so an exchange drops no request and mixes no versions.
@@ -28,22 +46,31 @@ class BundleHolder:
         name: Model name.
         pointer: The file that promotion writes.
         load: Loads and verifies the bundle the pointer names.
+        watched: Further files the loaded model was made from; a change of one loads it anew.
         retry_after_s: What a caller is told while there is no model, and how long a refused champion is left alone
             before it is tried again; seconds.
     """
 
-    def __init__(self, *, name: str, pointer: Path, load: Callable[[], Champion], retry_after_s: int) -> None:
+    def __init__(
+        self,
+        *,
+        name: str,
+        pointer: Path,
+        load: Callable[[], Loaded],
+        retry_after_s: int,
+        watched: Sequence[Path] = (),
+    ) -> None:
         self._name = name
-        self._pointer = pointer
+        self._watched = (pointer, *watched)
         self._load = load
         self._retry_after_s = retry_after_s
-        self._seen: Stamp | None = None
+        self._seen: tuple[Stamp, ...] = ()
         self._retry_at = math.inf
         self._loading = threading.Lock()
-        self.current: Champion | None = None
+        self.current: Loaded | None = None
         self.problem: str | None = None
 
-    def champion(self) -> Champion:
+    def champion(self) -> Loaded:
         """Give the model that answers.
 
         Raises:
@@ -60,11 +87,11 @@ class BundleHolder:
             Whether another champion was put in place.
         """
         with self._loading:
-            stamp = _stamp(self._pointer)
-            if stamp == self._seen and time.monotonic() < self._retry_at:
+            stamps = tuple(_stamp(path) for path in self._watched)
+            if stamps == self._seen and time.monotonic() < self._retry_at:
                 return False
-            self._seen = stamp
-            return stamp != NOTHING and self._exchange()
+            self._seen = stamps
+            return stamps[0] != NOTHING and self._exchange()
 
     async def watch(self, poll_s: float) -> None:
         """Refresh again and again, in a thread, until cancelled."""
@@ -78,12 +105,12 @@ class BundleHolder:
         except Exception as failure:  # whatever a broken bundle does, the one in place goes on answering
             self.problem = str(failure)
             self._retry_at = time.monotonic() + self._retry_after_s
-            BUNDLE_REFUSED.inc()
+            BUNDLE_REFUSED.labels(self._name).inc()
             failed("the champion on disk was refused; the last good one stays", failure, problem=self.problem)
             return False
         self.current, self.problem, self._retry_at = champion, None, math.inf
-        BUNDLE_LOADED.labels(champion.version).inc()
-        READY.set(1)
+        BUNDLE_LOADED.labels(champion.name, champion.version).inc()
+        READY.labels(champion.name).set(1)
         info("champion loaded", model=champion.name, version=champion.version, digest=champion.digest)
         return True
 

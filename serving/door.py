@@ -27,9 +27,18 @@ from serving.schemas import Limits
 from serving.validation import explain, parse
 
 REQUEST_ID: Final = b"x-request-id"
+IDEMPOTENCY_KEY: Final = b"idempotency-key"
 
 _WANTED: Final = frozenset(
-    {b"authorization", b"x-api-key", b"content-type", b"content-length", b"content-encoding", REQUEST_ID}
+    {
+        b"authorization",
+        b"x-api-key",
+        b"content-type",
+        b"content-length",
+        b"content-encoding",
+        REQUEST_ID,
+        IDEMPOTENCY_KEY,
+    }
 )
 _SANE_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _DISCARDED: Final = 64 * 1024 * 1024  # bytes read off a body that is too large, so that its sender gets to the answer
@@ -74,9 +83,12 @@ def admit(route: Route, headers: Headers, keys: KeyRing) -> Caller | None:
 
 
 async def read_request(
-    model: type[BaseModel], headers: Headers, receive: Receive, *, settings: ServingSettings, limits: Limits
-) -> BaseModel:
-    """Read and check a body.
+    route: Route, headers: Headers, receive: Receive, *, settings: ServingSettings, limits: Limits
+) -> BaseModel | None:
+    """Read and check a body; where the route can do without one, nothing is read as an empty object.
+
+    Returns:
+        The body as the route's model; None where the route has none.
 
     Raises:
         ContentTypeUnsupported: If it is not declared as plain JSON.
@@ -86,7 +98,11 @@ async def read_request(
         BodyMalformed: If it is not JSON.
         FieldsInvalid: If fields are unknown, missing, of the wrong type or out of range.
     """
-    _check_type(headers)
+    if route.body is None:
+        return None
+    omitted = route.body_optional and b"content-type" not in headers
+    if not omitted:
+        _check_type(headers)
     declared = headers.get(b"content-length", "")
     length = int(declared[:20]) if declared.isascii() and declared.isdigit() else 0
     try:
@@ -97,7 +113,9 @@ async def read_request(
             body = await _read(receive, settings.max_body_bytes)
     except TimeoutError:
         raise BodyTooSlow(limit_s=settings.body_timeout_s) from None
-    return parse(body, model, limits=limits, max_depth=settings.max_json_depth)
+    if omitted and body:
+        _check_type(headers)
+    return parse(body or b"{}" if omitted else body, route.body, limits=limits, max_depth=settings.max_json_depth)
 
 
 def read_query(model: type[BaseModel], parameters: Mapping[str, Any]) -> BaseModel:
@@ -109,7 +127,8 @@ def read_query(model: type[BaseModel], parameters: Mapping[str, Any]) -> BaseMod
     try:
         return model.model_validate(dict(parameters))
     except ValidationError as failure:
-        raise FieldsInvalid(errors=explain(failure.errors(include_url=False, include_input=False))) from None
+        details = failure.errors(include_url=False, include_input=False)
+        raise FieldsInvalid(errors=explain(details, model)) from None
 
 
 def _key(headers: Headers) -> str:

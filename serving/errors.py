@@ -220,6 +220,20 @@ class Unexpected(Refusal):
         )
 
 
+class TrackUnknown(ServingError):
+    """A demand track was named that does not exist."""
+
+    def __init__(self, *, name: str, known: Sequence[str]) -> None:
+        super().__init__(f"there is no track {name!r}. Give --track one of: {', '.join(known)}.")
+
+
+class ObjectiveUnknown(ServingError):
+    """A pricing objective was named that does not exist."""
+
+    def __init__(self, *, name: str, known: Sequence[str]) -> None:
+        super().__init__(f"there is no objective {name!r}. Give --objective one of: {', '.join(known)}.")
+
+
 class DateMalformed(ServingError):
     """A date on the command line cannot be read."""
 

@@ -130,7 +130,7 @@ class EventDoor:
 
 
 def _malformed(index: int, fault: ValidationError) -> EventNote:
-    faults = explain(fault.errors(include_url=False, include_input=False))
+    faults = explain(fault.errors(include_url=False, include_input=False), EventIn)
     message = " ".join(f"{f.field}: {f.message}" if f.field != "body" else f.message for f in faults)
     return EventNote(index=index, code=faults[0].code, message=message[:_LONGEST_MESSAGE])
 

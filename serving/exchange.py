@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from pydantic import BaseModel
 
+from serving.keys import Caller
 from serving.services import Services
 
 JSON_TYPE: Final = "application/json"
@@ -20,11 +21,15 @@ class Call:
         path: Parameters of the path.
         query: Parameters behind the question mark, checked.
         body: The parsed body, where the route has one.
+        caller: Who calls; None on a public route.
+        idempotency_key: Header under which the same request may be sent again without being done again.
     """
 
     path: Mapping[str, str]
     query: BaseModel | None
     body: BaseModel | None
+    caller: Caller | None = None
+    idempotency_key: str | None = None
 
 
 @dataclass(frozen=True)

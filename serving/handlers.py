@@ -1,7 +1,8 @@
 """What each route does with a checked request: one use case each, nothing else."""
 
 import asyncio
-from typing import cast
+from collections.abc import Mapping
+from typing import Any, cast
 
 from serving import metrics
 from serving.errors import DecisionUnknown
@@ -39,7 +40,7 @@ async def decision(services: Services, call: Call) -> Reply:
     if found is None:
         await asyncio.sleep(services.decisions.longest_wait_s)
         found = await asyncio.to_thread(services.decisions.find, decision_id)
-    if found is None:
+    if found is None or not _may_see(call, found):
         raise DecisionUnknown(decision_id=decision_id[:ID_LENGTH])
     return as_json(found, decision_id=decision_id)
 
@@ -71,3 +72,8 @@ async def readyz(services: Services, _call: Call) -> Reply:
 async def prometheus(_services: Services, _call: Call) -> Reply:
     """Give the process's figures."""
     return Reply(await asyncio.to_thread(metrics.exposition), media_type=metrics.CONTENT_TYPE)
+
+
+def _may_see(call: Call, decision: Mapping[str, Any]) -> bool:
+    """Keep whoever works on prices, and on nothing else, away from decisions about people."""
+    return call.caller is None or call.caller.roles != {"pricing"} or str(decision.get("kind", "")).startswith("price")

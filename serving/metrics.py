@@ -37,9 +37,11 @@ DECISIONS_LOST: Final = Counter("fairshelf_decisions_lost_total", "Decisions tha
 FEATURES_UNAVAILABLE: Final = Counter(
     "fairshelf_features_unavailable_total", "Lists made without features because a store failed"
 )
-BUNDLE_REFUSED: Final = Counter("fairshelf_bundle_refused_total", "Champions on disk that could not be loaded")
-BUNDLE_LOADED: Final = Counter("fairshelf_bundle_loaded_total", "Champions loaded", ["version"])
-READY: Final = Gauge("fairshelf_ready", "1 while a verified champion is loaded", multiprocess_mode="liveall")
+BUNDLE_REFUSED: Final = Counter(
+    "fairshelf_bundle_refused_total", "Champions on disk that could not be loaded", ["model"]
+)
+BUNDLE_LOADED: Final = Counter("fairshelf_bundle_loaded_total", "Champions loaded", ["model", "version"])
+READY: Final = Gauge("fairshelf_ready", "1 while a verified champion is loaded", ["model"], multiprocess_mode="liveall")
 
 
 @lru_cache(maxsize=4096)

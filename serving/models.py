@@ -2,7 +2,7 @@
 
 import base64
 import binascii
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -42,12 +42,12 @@ class ModelShelf:
 
     Args:
         root: Folder of all bundles, one folder per model and version.
-        holder: The loaded model.
+        holders: The loaded models by name.
     """
 
-    def __init__(self, root: Path, holder: BundleHolder) -> None:
+    def __init__(self, root: Path, holders: Mapping[str, BundleHolder[Any]]) -> None:
         self._root = root
-        self._holder = holder
+        self._holders = holders
 
     def page(self, *, limit: int, cursor: str | None) -> ModelsAnswer:
         """List bundles by name, newest version first.
@@ -87,7 +87,9 @@ class ModelShelf:
 
     def _describe(self, key: Key) -> ModelVersionOut:
         name, version = key
-        current = self._holder.current
+        holder = self._holders.get(name)
+        current = holder.current if holder else None
+        waiting = holder.problem if holder and self._champion(name) == version else None
         found, problem = _read(self._root / name / version / MANIFEST)
         return ModelVersionOut(
             name=name,
@@ -98,7 +100,7 @@ class ModelShelf:
             bundle_digest=found.digest if found else None,
             fairness_report_id=found.audit_report if found else None,
             privacy=PrivacyOut(**model_card(found)["privacy"]) if found else PrivacyOut(mechanism="unknown"),
-            problem=problem or (self._holder.problem if self._champion(name) == version else None),
+            problem=problem or waiting,
             facts=found.model_dump(mode="json", exclude={"files"}) if found else {},
         )
 

@@ -82,12 +82,12 @@ def _operation(route: Route, schemas: Schemas) -> dict[str, Any]:
         "x-roles": [] if route.public else sorted(route.roles),
         "responses": {**_successes(route, schemas), **_problems(_refusals(route), schemas)},
     }
-    parameters = [*_path_parameters(route.path), *_query_parameters(route)]
+    parameters = [*_path_parameters(route.path), *_query_parameters(route), *_header_parameters(route)]
     if parameters:
         operation["parameters"] = parameters
     if route.body:
         operation["requestBody"] = {
-            "required": True,
+            "required": not route.body_optional,
             "content": {JSON_TYPE: {"schema": schemas[route.body, "validation"]}},
         }
     return operation
@@ -132,6 +132,13 @@ def _path_parameters(path: str) -> list[dict[str, Any]]:
     return [
         {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
         for name in _PARAMETER.findall(path)
+    ]
+
+
+def _header_parameters(route: Route) -> list[dict[str, Any]]:
+    return [
+        {"name": name, "in": "header", "required": False, "description": purpose, "schema": {"type": "string"}}
+        for name, purpose in route.headers.items()
     ]
 
 

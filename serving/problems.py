@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from features.errors import BuildRecordDamaged
 from serving import errors
 from serving.errors import Refusal
+from serving.pricing import errors as pricing
 
 PROBLEM_TYPE: Final = "application/problem+json"
 STORAGE_RETRY_S: Final = 5  # a locked database is free again within its own time limit
@@ -29,15 +30,22 @@ KINDS: Mapping[type[Refusal], Kind] = {
     errors.KeyAbsent: Kind(401, "NO_API_KEY", "An API key is needed"),
     errors.KeyUnknown: Kind(401, "UNKNOWN_API_KEY", "The API key is not known"),
     errors.RoleMissing: Kind(403, "ROLE_MISSING", "The API key has another role"),
+    pricing.OwnOverride: Kind(403, "OWN_OVERRIDE", "Nobody approves his own override"),
     errors.RouteUnknown: Kind(404, "UNKNOWN_ROUTE", "There is no such route"),
     errors.ProductUnknown: Kind(404, "UNKNOWN_PRODUCT", "The product is not known"),
     errors.DecisionUnknown: Kind(404, "UNKNOWN_DECISION", "The decision is not on record"),
     errors.ModelVersionUnknown: Kind(404, "UNKNOWN_MODEL_VERSION", "The model version is not here"),
+    pricing.SuggestionUnknown: Kind(404, "UNKNOWN_SUGGESTION", "The price suggestion is not on record"),
     errors.MethodUnknown: Kind(405, "METHOD_NOT_ALLOWED", "The route has other methods"),
     errors.BodyTooSlow: Kind(408, "BODY_TIMEOUT", "The body did not arrive in time"),
+    pricing.MoveIllegal: Kind(409, "ILLEGAL_MOVE", "The suggestion is in another state"),
+    pricing.SuggestionExpired: Kind(409, "SUGGESTION_EXPIRED", "The suggestion's time is over"),
+    pricing.ValidityOverlaps: Kind(409, "OVERLAPPING_VALIDITY", "Another price holds part of that time"),
+    pricing.IdempotencyKeyReused: Kind(409, "IDEMPOTENCY_KEY_REUSED", "The key came with another request"),
     errors.BodyTooLarge: Kind(413, "BODY_TOO_LARGE", "The body is too large"),
     errors.ContentTypeUnsupported: Kind(415, "UNSUPPORTED_CONTENT_TYPE", "The body must be JSON"),
     errors.FieldsInvalid: Kind(422, "INVALID_FIELDS", "The request cannot be used as it stands"),
+    pricing.OutsideGuardrails: Kind(422, "OUTSIDE_GUARDRAILS", "A hard guardrail forbids the price"),
     errors.Unexpected: Kind(500, "INTERNAL_ERROR", "The service failed"),
     errors.NotReady: Kind(503, "NO_CHAMPION", "No verified model is loaded"),
     errors.StorageUnavailable: Kind(503, "STORAGE_UNAVAILABLE", "The storage cannot be used now"),

@@ -4,7 +4,7 @@ A route without roles is closed to everybody; only `PUBLIC` opens one.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from pydantic import BaseModel
@@ -41,6 +41,8 @@ class Route:
         body: Model of the request's body, if it has one.
         query: Model of the parameters behind the question mark, if there are any.
         refusals: What it refuses beside what the door refuses for every route.
+        body_optional: Whether the request may come without its body.
+        headers: Request headers it reads beside those every route reads, with what each is for.
     """
 
     method: str
@@ -52,6 +54,8 @@ class Route:
     body: type[BaseModel] | None = None
     query: type[BaseModel] | None = None
     refusals: tuple[type[Refusal], ...] = ()
+    body_optional: bool = False
+    headers: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def public(self) -> bool:
@@ -97,7 +101,7 @@ ROUTES: Final = (
     Route(
         method="GET",
         path="/v1/decisions/{decision_id}",
-        roles=frozenset({"storefront", "ml_engineer", "ethics", "privacy"}),
+        roles=frozenset({"storefront", "ml_engineer", "ethics", "privacy", "pricing"}),
         handler=handlers.decision,
         summary="What stood behind an earlier answer",
         answers={200: DecisionAnswer},

@@ -65,7 +65,11 @@ def _within_limit(value: int, info: ValidationInfo) -> int:
 def _known_currency(value: str, info: ValidationInfo) -> str:
     limits = limits_of(info)
     if limits and value != limits.currency:
-        raise PydanticCustomError("currency_unknown", "Prices here are in {currency}", {"currency": limits.currency})
+        raise PydanticCustomError(
+            "currency_unknown",
+            "Prices here are in {currency}, not {given}",
+            {"currency": limits.currency, "given": value},
+        )
     return value
 
 
@@ -73,6 +77,7 @@ Identifier = Annotated[StrictStr, StringConstraints(min_length=1, max_length=ID_
 Identifiers = Annotated[tuple[Identifier, ...], Field(max_length=LIST_LENGTH)]
 Name = Annotated[StrictStr, StringConstraints(min_length=1, max_length=ID_LENGTH)]
 Names = Annotated[tuple[Name, ...], Field(max_length=LIST_LENGTH)]
+Currency = Annotated[StrictStr, StringConstraints(pattern="^[A-Z]{3}$"), AfterValidator(_known_currency)]
 Limit = Annotated[StrictInt, Field(ge=1, le=100), AfterValidator(_within_limit)]
 Flag = StrictBool
 
@@ -81,6 +86,10 @@ class Request(BaseModel):
     """A part of a request: frozen, and a field nobody declared is refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ImpersonalRequest(Request):
+    """A request about prices: fields that speak of a person are refused by name, with the rule."""
 
 
 class Answer(BaseModel):
@@ -93,9 +102,7 @@ class Money(Request):
     """An amount of money: a decimal string and its currency."""
 
     amount: Annotated[StrictStr, StringConstraints(pattern=r"^\d{1,9}(\.\d{1,4})?$")] = Field(examples=["19.99"])
-    currency: Annotated[StrictStr, StringConstraints(pattern="^[A-Z]{3}$"), AfterValidator(_known_currency)] = Field(
-        examples=["USD"]
-    )
+    currency: Currency = Field(examples=["USD"])
 
 
 class FieldFault(Answer):

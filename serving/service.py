@@ -6,6 +6,7 @@ and the like), which therefore stay out of reach.
 """
 
 import asyncio
+import gc
 import os
 from typing import Any, Final
 
@@ -76,7 +77,7 @@ class Fairshelf:
         from serving.bootstrap import build_services
 
         PROCESS.put(build_services())
-        self._watching: asyncio.Task[None] | None = None
+        self._watching: list[asyncio.Task[None]] = []
 
     @bentoml.on_deployment  # type: ignore[untyped-decorator]
     @staticmethod
@@ -91,16 +92,20 @@ class Fairshelf:
 
     @bentoml.on_startup  # type: ignore[untyped-decorator]
     async def load(self) -> None:
-        """Load the champion, then watch for the next one."""
+        """Load the champion of every model, then watch for the next ones."""
         services = PROCESS.get()
-        await asyncio.to_thread(services.bundles.refresh)
-        self._watching = asyncio.create_task(services.bundles.watch(services.settings.bundle_poll_s))
+        for holder in services.holders.values():
+            await asyncio.to_thread(holder.refresh)
+        gc.collect()
+        gc.freeze()  # the models stay; else every full collection walks through them while a request waits
+        poll_s = services.settings.bundle_poll_s
+        self._watching = [asyncio.create_task(holder.watch(poll_s)) for holder in services.holders.values()]
 
     @bentoml.on_shutdown  # type: ignore[untyped-decorator]
     async def stop(self) -> None:
         """Write down what is still in memory."""
-        if self._watching is not None:
-            self._watching.cancel()
+        for watching in self._watching:
+            watching.cancel()
         await asyncio.to_thread(PROCESS.close)
 
 

@@ -1,7 +1,8 @@
 """Everything a request handler may use, built once."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from configs.settings import ServingSettings
 from serving.schemas import Limits
@@ -10,10 +11,12 @@ if TYPE_CHECKING:  # the web application is imported by processes that never loa
     import sqlalchemy as sa
 
     from serving.bundles import BundleHolder
+    from serving.champion import Champion
     from serving.decisions import DecisionLog
     from serving.events import EventDoor
     from serving.keys import KeyRing
     from serving.models import ModelShelf
+    from serving.pricing.assembly import Pricing
     from serving.recommend import Recommender
     from serving.similar import SimilarProducts
 
@@ -26,24 +29,28 @@ class Services:
         settings: Settings of the service.
         limits: What requests are validated against.
         keys: Who may call.
-        bundles: The loaded model.
+        bundles: The loaded recommender.
+        holders: The loaded models, the recommender among them, by name.
         recommender: Recommendations.
         similar: Similar products.
         events: Events.
         decisions: The record of answers.
         models: The bundles on disk.
+        pricing: Prices, their review and their history.
         state: The database behind them.
     """
 
     settings: ServingSettings
     limits: Limits
     keys: "KeyRing"
-    bundles: "BundleHolder"
+    bundles: "BundleHolder[Champion]"
+    holders: "Mapping[str, BundleHolder[Any]]"
     recommender: "Recommender"
     similar: "SimilarProducts"
     events: "EventDoor"
     decisions: "DecisionLog"
     models: "ModelShelf"
+    pricing: "Pricing"
     state: "sa.Engine"
 
     def close(self) -> None:

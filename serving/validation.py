@@ -8,7 +8,8 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from serving.errors import BodyMalformed, BodyTooDeep, FieldError, FieldsInvalid
-from serving.schemas import Limits
+from serving.pricing.personal import RULE, is_personal
+from serving.schemas import ImpersonalRequest, Limits
 
 Checked = TypeVar("Checked", bound=BaseModel)
 
@@ -17,6 +18,8 @@ _FIELD_LENGTH: Final = 128  # characters of a caller's own field name that are s
 
 # Strings and everything that opens or closes nothing. Possessive and with an end for unclosed strings: linear time.
 _NO_BRACKET: Final = re.compile(rb'"(?:[^"\\]|\\.?)*+(?:"|\Z)|[^"\[\]{}]++', re.DOTALL)
+
+PERSONAL: Final = "personal_field"
 
 _CODES: Final[Mapping[str, str]] = {
     "extra_forbidden": "UNKNOWN_FIELD",
@@ -38,10 +41,16 @@ _CODES: Final[Mapping[str, str]] = {
     "product_missing": "MISSING_FIELD",
     "quantity_missing": "MISSING_FIELD",
     "currency_unknown": "UNKNOWN_CURRENCY",
+    PERSONAL: "PERSONAL_FIELD",
 }
 _MESSAGES: Final[Mapping[str, str]] = {
     "extra_forbidden": "There is no such field; leave it out or correct its name",
     "missing": "This field is needed",
+    PERSONAL: f"This field speaks of a person. {RULE}",
+}
+_NEXT_STEPS: Final[Mapping[str, str]] = {
+    "too_long": " Split the request into several.",
+    "currency_unknown": " Convert the amount first.",
 }
 _FIELDS: Final[Mapping[str, str]] = {"product_missing": "product_id", "quantity_missing": "quantity"}
 
@@ -62,7 +71,7 @@ def parse(body: bytes, model: type[Checked], *, limits: Limits, max_depth: int) 
         details = failure.errors(include_url=False, include_input=False)
     if details[0]["type"] == "json_invalid":
         raise BodyMalformed(problem=str(details[0].get("ctx", {}).get("error", "unreadable")))
-    raise FieldsInvalid(errors=explain(details))
+    raise FieldsInvalid(errors=explain(details, model))
 
 
 def nests_deeper(body: bytes, max_depth: int) -> bool:
@@ -81,9 +90,10 @@ def nests_deeper(body: bytes, max_depth: int) -> bool:
     return False
 
 
-def explain(details: Iterable[ErrorDetails]) -> list[FieldError]:
+def explain(details: Iterable[ErrorDetails], model: type[BaseModel]) -> list[FieldError]:
     """Turn pydantic's faults into ours, the first `MAX_FAULTS` of them; no value of the caller is repeated."""
-    return [_fault(detail) for detail in list(details)[:MAX_FAULTS]]
+    refuses_personal = issubclass(model, ImpersonalRequest)
+    return [_fault(detail, refuses_personal=refuses_personal) for detail in list(details)[:MAX_FAULTS]]
 
 
 def code_of(kind: str) -> str:
@@ -99,11 +109,13 @@ def code_of(kind: str) -> str:
     return "WRONG_TYPE"
 
 
-def _fault(detail: ErrorDetails) -> FieldError:
+def _fault(detail: ErrorDetails, *, refuses_personal: bool) -> FieldError:
     kind = detail["type"]
+    if refuses_personal and kind == "extra_forbidden" and is_personal(str(detail["loc"][-1])):
+        kind = PERSONAL
     place: tuple[Any, ...] = (*detail["loc"], _FIELDS[kind]) if kind in _FIELDS else detail["loc"]
     return FieldError(
         field=".".join(str(part) for part in place)[:_FIELD_LENGTH] or "body",
         code=code_of(kind),
-        message=f"{_MESSAGES.get(kind, detail['msg'])}.",
+        message=f"{_MESSAGES.get(kind, detail['msg'])}.{_NEXT_STEPS.get(kind, '')}",
     )

@@ -204,6 +204,11 @@ def versions(bundles_dir: Path, name: str) -> list[str]:
     return sorted(found, key=lambda version: (not version.isdigit(), int(version) if version.isdigit() else 0, version))
 
 
+def next_version(bundles_dir: Path, name: str) -> str:
+    """Give the number after a model's highest one; `1` for its first."""
+    return str(max((int(version) for version in versions(bundles_dir, name) if version.isdigit()), default=0) + 1)
+
+
 def champion_pointer(bundles_dir: Path, name: str) -> ChampionPointer | None:
     """Read which version serves; None before the first promotion.
 

@@ -43,8 +43,14 @@ def code_commit(root: Path) -> str:
 
 def lock_digest(root: Path) -> str:
     """SHA-256 of `requirements.lock`, or `unknown` where the code is installed without one."""
+    lock = lock_file(root)
+    return hashlib.sha256(lock.read_bytes()).hexdigest() if lock else UNKNOWN
+
+
+def lock_file(root: Path) -> Path | None:
+    """Give `requirements.lock`, or None where the code is installed without one."""
     lock = root / "requirements.lock"
-    return hashlib.sha256(lock.read_bytes()).hexdigest() if lock.is_file() else UNKNOWN
+    return lock if lock.is_file() else None
 
 
 def _git(root: Path, *arguments: str) -> str:

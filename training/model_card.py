@@ -26,7 +26,7 @@ def model_card(*, name: str, version: str, description: str, facts: ManifestFact
     """
     sections = [
         f"# {name}, version {version}\n\n{description}",
-        "## Made from\n\n" + _origin(facts),
+        "## Made from\n\n" + origin_lines(facts),
         "## Privacy\n\n" + facts.privacy.statement,
         *(_results(evaluation, task) for task in TASKS),
         "## Warm and cold customers\n\n" + _warm_and_cold(evaluation),
@@ -35,7 +35,8 @@ def model_card(*, name: str, version: str, description: str, facts: ManifestFact
     return "\n\n".join(sections) + "\n"
 
 
-def _origin(facts: ManifestFacts) -> str:
+def origin_lines(facts: ManifestFacts) -> str:
+    """List what a version was made from, a line each."""
     lines = {
         "Data": facts.provenance,
         "Data snapshot": facts.data_snapshot_digest,

@@ -10,7 +10,6 @@ from features.lake import LakeManifest
 from training.artifact import Bundle, bundle_directory, champion_pointer, set_champion, versions
 from training.errors import ChampionPointerBroken, ModelVersionUnknown
 from training.promotion_checks import (
-    BeatsBaselines,
     Candidate,
     DataFreshEnough,
     ManifestComplete,
@@ -34,15 +33,18 @@ class Promotion:
     findings: tuple[Finding, ...]
 
 
-def standard_checks(settings: PromotionSettings, required_sections: Sequence[str]) -> list[Check[Candidate]]:
-    """List the checks every model passes; audits are appended to them.
+def standard_checks(
+    settings: PromotionSettings, required_sections: Sequence[str], quality: Sequence[Check[Candidate]]
+) -> list[Check[Candidate]]:
+    """List the checks a model passes; audits are appended to them.
 
     Args:
-        settings: Margins and the oldest data allowed.
+        settings: The oldest data allowed.
         required_sections: Settings sections the manifest must hold.
+        quality: The model's own: how well it must do, and against whom.
     """
     return [
-        BeatsBaselines(settings),
+        *quality,
         metrics_finite,
         DataFreshEnough(settings),
         snapshot_known,

@@ -1,9 +1,11 @@
 """What a candidate must show before it may serve."""
 
+import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -12,13 +14,15 @@ from fairness.gates import Finding
 from training.artifact import Bundle
 from training.baselines import Task
 from training.errors import BundleItemUnknown, ScoreUnknown
-from training.evaluation_results import Evaluation, Result
+from training.evaluation_results import Evaluation
 from training.lineage import UNKNOWN
 from training.registry import version_tags
 
 EVALUATION = "evaluation.json"
 POPULARITY = "popularity"
 METRIC = "ndcg@20"
+
+_NUMBERS = ("value", "low", "high")
 
 
 @dataclass(frozen=True)
@@ -27,7 +31,7 @@ class Candidate:
 
     Attributes:
         bundle: Opened, so its files are whole.
-        evaluation: Read from the bundle; None when it has none that can be read.
+        evaluation: What the bundle's `evaluation.json` holds; None when it has none that can be read.
         tags: Of the registered version; None when the bundle was never registered.
         required_tags: What the registry file demands.
         data_end: Newest purchase of the lake.
@@ -35,19 +39,26 @@ class Candidate:
     """
 
     bundle: Bundle
-    evaluation: Evaluation | None
+    evaluation: Mapping[str, Any] | None
     tags: dict[str, str] | None
     required_tags: Sequence[str]
     data_end: datetime
     known_snapshots: Sequence[str]
 
 
-def read_evaluation(bundle: Bundle) -> Evaluation | None:
-    """Read the evaluation stored in a bundle; None when there is none or it cannot be read."""
+def read_evaluation(bundle: Bundle) -> Mapping[str, Any] | None:
+    """Read the evaluation stored in a bundle, whatever model it is of; None when there is none that can be read."""
     try:
-        return Evaluation.model_validate_json(bundle.text(EVALUATION))
-    except (BundleItemUnknown, ValidationError):
+        content = json.loads(bundle.text(EVALUATION))
+    except (BundleItemUnknown, json.JSONDecodeError):
         return None
+    return content if isinstance(content, dict) else None
+
+
+def no_evaluation() -> list[Finding]:
+    """Say that nothing is known of how a candidate did."""
+    reason = f"the bundle holds no readable {EVALUATION}; train again so that it is evaluated"
+    return [Finding(check="evaluation", passed=False, reason=reason)]
 
 
 class BeatsBaselines:
@@ -58,10 +69,10 @@ class BeatsBaselines:
 
     def __call__(self, candidate: Candidate) -> Sequence[Finding]:
         """Compare both tasks; a missing evaluation fails both."""
-        evaluation = candidate.evaluation
-        if evaluation is None:
-            reason = f"the bundle holds no readable {EVALUATION}; train again so that it is evaluated"
-            return [Finding(check="evaluation", passed=False, reason=reason)]
+        try:
+            evaluation = Evaluation.model_validate(candidate.evaluation)
+        except ValidationError:
+            return no_evaluation()
         return [
             self._gain(evaluation, "all", None, self._settings.min_gain_all),
             self._gain(evaluation, "novel", POPULARITY, self._settings.min_gain_novel),
@@ -85,12 +96,11 @@ class BeatsBaselines:
 
 def metrics_finite(candidate: Candidate) -> Sequence[Finding]:
     """Every figure of the manifest and every number of the evaluation's scores is finite."""
-    figures = dict(candidate.bundle.manifest.metrics)
-    records: Sequence[Result] = candidate.evaluation.scores if candidate.evaluation else ()
+    figures = {name: float(value) for name, value in candidate.bundle.manifest.metrics.items()}
+    records: Sequence[Mapping[str, Any]] = (candidate.evaluation or {}).get("scores", ())
     for record in records:
-        facts = record.model_dump()
-        label = " ".join(facts[key] for key in ("method", "task", "subset", "metric"))
-        figures |= {f"{label} {key}": facts[key] for key in ("value", "low", "high")}
+        label = " ".join(str(value) for key, value in record.items() if isinstance(value, str) and key not in _NUMBERS)
+        figures |= {f"{label} {key}": float(record[key]) for key in _NUMBERS}  # NaN is stored as a word
     broken = sorted(name for name, value in figures.items() if not math.isfinite(value))
     if not figures:
         return [Finding(check="metrics", passed=False, reason="the bundle holds no figures; train again")]
@@ -123,10 +133,9 @@ def snapshot_known(candidate: Candidate) -> Sequence[Finding]:
     known = digest in candidate.known_snapshots
     reason = f"data snapshot {digest[:12]}" + ("" if known else " is not the lake's; train again on the lake as it is")
     findings = [Finding(check="data snapshot", passed=known, reason=reason)]
-    if candidate.evaluation and candidate.evaluation.data_snapshot_digest != digest:
-        reason = (
-            f"it was judged on snapshot {candidate.evaluation.data_snapshot_digest[:12]}, not on its own {digest[:12]}"
-        )
+    judged_on = str((candidate.evaluation or {}).get("data_snapshot_digest", digest))
+    if judged_on != digest:
+        reason = f"it was judged on snapshot {judged_on[:12]}, not on its own {digest[:12]}"
         findings.append(Finding(check="evaluation snapshot", passed=False, reason=reason))
     return findings
 

@@ -1,10 +1,11 @@
 """One tracked run: parameters, metrics, texts and pictures."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from matplotlib.figure import Figure
 
+from configs.settings import Settings
 from training.evaluation_results import Evaluation
 from training.figures import loss_curve, ndcg_bars
 
@@ -64,6 +65,12 @@ class Run:
         """Read (step, value) pairs of a metric, by step."""
         points = self._client.get_metric_history(self.run_id, _metric_name(metric))
         return sorted((point.step, point.value) for point in points)
+
+
+def flat_sections(settings: Settings, sections: Iterable[str]) -> dict[str, Any]:
+    """Flatten some sections of the settings to `section.key: value`, as parameters of a run."""
+    chosen = settings.model_dump(mode="json", include=set(sections))
+    return {f"{section}.{key}": value for section, values in chosen.items() for key, value in values.items()}
 
 
 def _metric_name(name: str) -> str:

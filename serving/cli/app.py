@@ -12,7 +12,21 @@ from configs.errors import SettingsError
 from fairness.errors import FairnessError, PromotionRefused
 from features.errors import FeatureError
 from privacy.errors import PrivacyError, VaultAccessDenied
-from serving.cli import demo, evaluate, features, ingest, privacy, promote, recommend, serve, status, train
+from serving.cli import (
+    bench,
+    demo,
+    evaluate,
+    features,
+    forecast,
+    ingest,
+    prices,
+    privacy,
+    promote,
+    recommend,
+    serve,
+    status,
+    train,
+)
 from serving.cli.output import complain
 from serving.errors import ServingError
 from training.errors import TrainingError
@@ -47,8 +61,11 @@ app.add_typer(features.app, name="features")
 app.add_typer(train.app, name="train")
 app.add_typer(evaluate.app, name="evaluate")
 app.add_typer(privacy.app, name="privacy")
+app.add_typer(prices.app, name="prices")
+app.add_typer(bench.app, name="bench")
 app.command("promote")(promote.promote)
 app.command("recommend")(recommend.recommend)
+app.command("forecast")(forecast.forecast)
 app.command("serve")(serve.serve)
 app.command("demo")(demo.demo)
 app.command("doctor")(status.doctor)

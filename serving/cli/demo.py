@@ -11,9 +11,10 @@ from serving.cli.features import materialize_snapshot
 from serving.cli.ingest import ingest_demonstration
 from serving.cli.options import Overrides, Profile, settings_of
 from serving.cli.output import Steps, say
+from serving.cli.prices import observe_prices, show_first_suggestion
 from serving.cli.promote import promote_version
 from serving.cli.serve import serve
-from serving.cli.train import show_evaluation, train_recommender
+from serving.cli.train import show_demand, show_evaluation, train_demand_models, train_recommender
 
 DEMO_CUSTOMER = "1"  # a customer of the demonstration data who granted personalisation
 
@@ -29,15 +30,22 @@ def demo(
     took: dict[str, float] = {}
     with _timed("ingest", steps, took):
         ingest_demonstration(settings, steps)
-    with _timed("features, training, evaluation", steps, took):
+    with _timed("recommender: features, training, evaluation", steps, took):
         trained = train_recommender(settings, None, False, steps)
     show_evaluation(trained.evaluation)
+    with _timed("demand: panel, training, evaluation", steps, took):
+        demand = train_demand_models(settings, None, False, steps)
+    show_demand(demand.evaluation)
     say(trained.evaluation.provenance)
     with _timed("promotion", steps, took):
-        promotion = promote_version(settings, "two-tower", trained.bundle.manifest.version)
-    say(f"champion: {promotion.name} version {promotion.version}")
+        for model, bundle in (("two-tower", trained.bundle), ("demand", demand.bundle)):
+            promotion = promote_version(settings, model, bundle.manifest.version)
+            say(f"champion: {promotion.name} version {promotion.version}")
     with _timed("online store", steps, took):
         materialize_snapshot(settings, None, steps)
+    with _timed("price history, a price suggestion", steps, took):
+        say(f"{observe_prices(settings, steps):,} prices put on record")
+        show_first_suggestion(settings, steps)
 
     for name, seconds in took.items():
         say(f"{seconds:7.1f} s  {name}")

@@ -53,12 +53,13 @@ def materialize(
 def build_snapshot(settings: Settings, as_of: datetime | None, steps: Steps) -> tuple[datetime, "Store"]:
     """Build the snapshot of a day; None takes the first midnight after the newest purchase."""
     from features.lake import Lake
-    from features.preparation import end_of_data, ensure_features, read_consents
+    from features.preparation import end_of_data, ensure_features, ensure_price_tables, read_consents
 
     require_space(settings.storage)
     lake = Lake.open(settings.storage.lake)
     moment = as_of or end_of_data(lake)
     steps(f"features: snapshot {moment:%Y-%m-%d}")
+    ensure_price_tables(settings.storage, lake)
     consents = read_consents(settings.storage, datetime.now(UTC))
     return moment, ensure_features(settings.storage, lake, consents, settings.features, [moment])
 

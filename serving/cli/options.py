@@ -3,7 +3,7 @@
 import os
 import shutil
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -23,6 +23,13 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object inst
 TrainUntil = Annotated[
     str | None,
     typer.Option("--train-until", help="Cut-off, YYYY-MM-DD: purchases from midnight UTC of that day on are not seen."),
+]
+TradingDay = Annotated[
+    str | None,
+    typer.Option(
+        "--train-until",
+        help="Cut-off, YYYY-MM-DD of the trading calendar: weeks that end by its midnight are known.",
+    ),
 ]
 
 _GIGABYTE = 1e9
@@ -61,6 +68,16 @@ def utc_day(text: str | None) -> datetime | None:
         return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
     except ValueError:
         raise DateMalformed(text=text) from None
+
+
+def trading_day(text: str | None) -> date | None:
+    """Read YYYY-MM-DD as a day of the trading calendar; None stays None.
+
+    Raises:
+        DateMalformed: If it is no date.
+    """
+    moment = utc_day(text)
+    return None if moment is None else moment.date()
 
 
 def require_space(storage: StorageSettings) -> None:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def promote(
-    model: Annotated[str, typer.Argument(help="Model name, for instance two-tower.")],
+    model: Annotated[str, typer.Argument(help="Model name: two-tower or demand.")],
     version: Annotated[str | None, typer.Option("--version", help="Bundle version. Default: the newest.")] = None,
     profile: Profile = None,
     overrides: Overrides = None,
@@ -37,10 +37,9 @@ def promote_version(settings: Settings, model: str, version: str | None) -> "Pro
         PromotionRefused: If any check failed.
     """
     from features.lake import Lake
+    from training.gates import checks_of
     from training.promote import promote as pass_gate
-    from training.promote import standard_checks
     from training.registry import Tracker
-    from training.two_tower.jobs import SECTIONS
 
     return pass_gate(
         model,
@@ -49,5 +48,5 @@ def promote_version(settings: Settings, model: str, version: str | None) -> "Pro
         tracker=Tracker(settings.storage),
         entry=model_entry(model),
         lake=Lake.open(settings.storage.lake).manifest,
-        checks=standard_checks(settings.promotion, SECTIONS),
+        checks=checks_of(model, settings.promotion),
     )

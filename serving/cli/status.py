@@ -14,6 +14,7 @@ from serving.keys import HASHES
 
 PACKAGES = ("torch", "lightning", "mlflow", "feast", "bentoml", "pandas")
 _MISSING = "missing"
+_NEEDED = ("lake", "online store", "champion two-tower", "champion demand", "state database")
 
 
 def doctor(profile: Profile = None, overrides: Overrides = None, as_json: AsJson = False) -> None:
@@ -27,14 +28,15 @@ def doctor(profile: Profile = None, overrides: Overrides = None, as_json: AsJson
         "disk": _checked(lambda: _disk(settings)),
         "lake": _checked(lambda: _lake(settings)),
         "online store": _checked(lambda: _online(settings)),
-        "champion": _checked(lambda: _champion(settings)),
+        "champion two-tower": _checked(lambda: _champion(settings, "two-tower")),
+        "champion demand": _checked(lambda: _champion(settings, "demand")),
         "state database": _checked(lambda: _state(settings)),
         "API keys": "issued"
         if (settings.storage.keys / HASHES).exists()
         else f"{_MISSING}: `fairshelf serve` makes them",
     }
     show(facts, as_json=as_json, title="Fairshelf")
-    if any(str(facts[name]).startswith(_MISSING) for name in ("lake", "online store", "champion", "state database")):
+    if any(str(facts[name]).startswith(_MISSING) for name in _NEEDED):
         raise typer.Exit(2)
 
 
@@ -83,8 +85,8 @@ def _state(settings: Settings) -> str:
     return f"{len(consents.personal):,} customers allow personalisation, {len(consents.trainable):,} model training"
 
 
-def _champion(settings: Settings) -> str:
+def _champion(settings: Settings, model: str) -> str:
     from training.artifact import load_champion
 
-    bundle = load_champion(settings.storage.bundles, "two-tower")
-    return f"two-tower version {bundle.manifest.version}, purchases before {bundle.manifest.train_until:%Y-%m-%d}"
+    manifest = load_champion(settings.storage.bundles, model).manifest
+    return f"version {manifest.version}, purchases before {manifest.train_until:%Y-%m-%d}"

@@ -5,10 +5,22 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from configs.settings import PROJECT_ROOT, Settings
-from serving.cli.options import AsJson, Overrides, Profile, TrainUntil, require_space, settings_of, utc_day
+from serving.cli.options import (
+    AsJson,
+    Overrides,
+    Profile,
+    TradingDay,
+    TrainUntil,
+    require_space,
+    settings_of,
+    trading_day,
+    utc_day,
+)
 from serving.cli.output import Steps, show, show_rows
 
 if TYPE_CHECKING:
+    from training.demand.evaluation_results import DemandEvaluation
+    from training.demand.jobs import TrainedDemand
     from training.evaluation_results import Evaluation
     from training.registry_file import ModelEntry
     from training.two_tower.jobs import Trained
@@ -16,6 +28,7 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Train a model: one run, tracked in MLflow.", no_args_is_help=True)
 
 _COLUMNS = ("method", "task", "NDCG@10", "NDCG@20", "recall@100", "hit rate@10")
+_DEMAND_METRICS = ("wql", "wape", "rmsse", "bias", "coverage_80")
 _METRICS = ("ndcg@10", "ndcg@20", "recall@100", "hit_rate@10")
 
 
@@ -39,6 +52,32 @@ def two_tower(
     if not as_json:
         show_evaluation(trained.evaluation)
     show({**facts, **trained.evaluation.headline()}, as_json=as_json, title="Trained")
+
+
+@app.command("demand")
+def demand(
+    train_until: TradingDay = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with a killed run of the same settings.")] = False,
+    profile: Profile = None,
+    overrides: Overrides = None,
+    as_json: AsJson = False,
+) -> None:
+    """Train forecaster and price response, judge them on the weeks after the cut-off, and write their bundle."""
+    settings = settings_of(profile, overrides)
+    trained = train_demand_models(settings, train_until, resume, Steps())
+    facts = {"version": trained.bundle.manifest.version, "bundle": trained.bundle.directory, "run": trained.run_id}
+    if not as_json:
+        show_demand(trained.evaluation)
+    show({**facts, **trained.evaluation.headline()}, as_json=as_json, title="Trained")
+
+
+def train_demand_models(settings: Settings, train_until: str | None, resume: bool, steps: Steps) -> "TrainedDemand":
+    """Train one version of the demand models."""
+    from training.demand.jobs import train_demand
+
+    require_space(settings.storage)
+    entry = model_entry("demand")
+    return train_demand(settings, entry=entry, train_until=trading_day(train_until), resume=resume, progress=steps)
 
 
 def train_recommender(settings: Settings, train_until: str | None, resume: bool, steps: Steps) -> "Trained":
@@ -71,3 +110,19 @@ def show_evaluation(evaluation: "Evaluation") -> None:
             scores = [evaluation.score(method, task=task, metric=metric) for metric in _METRICS]
             rows.append([method, task, *(f"{s.value:.4f} [{s.low:.4f}, {s.high:.4f}]" for s in scores)])
         show_rows(_COLUMNS, rows, title=f"{evaluation.train_until:%Y-%m-%d} to {evaluation.test_end:%Y-%m-%d}")
+
+
+def show_demand(evaluation: "DemandEvaluation") -> None:
+    """Show every method beside the model, each track and level in turn, with intervals."""
+    for track, level in dict.fromkeys((score.track, score.level) for score in evaluation.scores):
+        rows = []
+        for method in evaluation.methods:
+            found = {
+                score.metric: f"{score.value:.4f} [{score.low:.4f}, {score.high:.4f}]"
+                for score in evaluation.scores
+                if (score.method, score.track, score.level, score.band) == (method, track, level, "all")
+            }
+            if found:
+                rows.append([method, *(found.get(metric, "–") for metric in _DEMAND_METRICS)])
+        origins = ", ".join(map(str, evaluation.origins))
+        show_rows(("method", *_DEMAND_METRICS), rows, title=f"{level}, track {track}, known to the week of {origins}")

@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, Final, get_type_hints
 
+import numpy as np
 import pytest
 
 from serving.errors import FieldError
@@ -22,6 +23,8 @@ FACTS: Final[Mapping[Any, tuple[Any, Any]]] = {
     Path: (Path("/data/one"), Path("/data/two")),
     date: (date(2017, 3, 6), date(2018, 4, 7)),
     datetime: (datetime(2017, 3, 6, tzinfo=UTC), datetime(2018, 4, 7, tzinfo=UTC)),
+    np.datetime64 | None: (np.datetime64("2017-03-06"), np.datetime64("2018-04-09")),
+    np.datetime64: (np.datetime64("2017-03-06"), np.datetime64("2018-04-09")),
     Sequence[str]: (["red", "green"], ["blue"]),
     Sequence[int]: ([1, 2], [5]),
     Sequence[datetime]: ([datetime(2017, 3, 6, tzinfo=UTC)], []),

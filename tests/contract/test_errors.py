@@ -13,15 +13,16 @@ from configs.settings import PROJECT_ROOT
 
 PACKAGES = ("configs", "privacy", "features", "fairness", "training", "serving")
 MODULES = [importlib.import_module(f"{package}.errors") for package in PACKAGES]
+BRANCHES = [importlib.import_module(f"{part}.errors") for part in ("training.demand", "serving.pricing")]
 
 # Names under which a customer's id, or whatever leads to a person, could come in.
 PERSONAL = re.compile(r"customer|person|pseudonym|source_id|visitor|household|api_key|secret")
 
 # How a next step begins. A message may also point at the page that lists what there is.
 NEXT_STEP: Final = re.compile(
-    r"(?:^|[.;:] |\n|, or )(?i:add|ask|bring|build|check|choose|correct|do|export|free|give|ingest|install|keep|lower"
-    r"|make|name|pass|put|raise|rank|record|remove|rename|repeat|report|restore|run|send|set|sort|split|start|stop|supply"
-    r"|train|use|wait|write)\b|see /openapi\.json|/openapi\.json (?:lists|has)|GET /v1/\w+ lists",
+    r"(?:^|[.;:] |\n|, or )(?i:add|ask|bring|build|check|choose|correct|do|export|fit|free|give|ingest|install|keep"
+    r"|lower|make|name|pass|plan|put|raise|rank|read|record|remove|rename|repeat|report|restore|run|send|set|sort|split"
+    r"|start|stop|supply|train|use|wait|write)\b|see /openapi\.json|/openapi\.json (?:lists|has)|GET /v1/\w+ lists",
 )
 
 Example = Callable[..., Exception]
@@ -43,7 +44,7 @@ def facts(leaf: type[Exception]) -> list[inspect.Parameter]:
     return [p for name, p in inspect.signature(leaf.__init__).parameters.items() if name != "self"]
 
 
-LEAVES = [leaf for module in MODULES for leaf in leaves(module)]
+LEAVES = [leaf for module in (*MODULES, *BRANCHES) for leaf in leaves(module)]
 every_leaf = pytest.mark.parametrize(
     "leaf", LEAVES, ids=lambda leaf: f"{leaf.__module__.split('.')[0]}-{leaf.__name__}"
 )
@@ -54,6 +55,14 @@ def test_a_package_has_one_base_and_all_its_errors_below_it(module: ModuleType) 
     bases = [kind for kind in classes(module) if kind.__base__ is Exception]
     assert len(bases) == 1
     assert all(issubclass(kind, bases[0]) for kind in classes(module))
+    assert len(leaves(module)) >= 2
+
+
+@pytest.mark.parametrize("module", BRANCHES, ids=lambda module: module.__name__)
+def test_a_branch_hangs_its_errors_on_the_base_of_its_package(module: ModuleType) -> None:
+    package = importlib.import_module(f"{module.__name__.split('.')[0]}.errors")
+    (base,) = [kind for kind in classes(package) if kind.__base__ is Exception]
+    assert all(issubclass(kind, base) for kind in classes(module))
     assert len(leaves(module)) >= 2
 
 

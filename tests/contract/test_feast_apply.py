@@ -35,8 +35,15 @@ def test_both_ways_make_the_same_registry(checkout: Path, tmp_path: Path) -> Non
     store.apply()
     by_command = _names(checkout / "var" / "feast")
     assert by_command == _names(tmp_path / "feast")
-    assert by_command["views"] == ["customer_history", "customer_profile", "product_profile"]
-    assert by_command["services"] == ["customer_v1", "product_v1"]
+    assert by_command["views"] == [
+        "customer_history",
+        "customer_profile",
+        "price_product",
+        "price_store_week",
+        "price_week",
+        "product_profile",
+    ]
+    assert by_command["services"] == ["customer_v1", "price_v1", "product_v1"]
 
 
 def test_the_store_reads_what_the_command_applied(checkout: Path) -> None:

@@ -13,15 +13,16 @@ from serving.app import TABLE
 from serving.errors import Refusal, StorageUnavailable, Unexpected
 from serving.problems import KINDS, document, headers, translate
 
-PACKAGES = ("configs", "privacy", "features", "fairness", "training", "serving")
+PACKAGES = ("configs", "privacy", "features", "fairness", "training", "serving", "serving.pricing", "training.demand")
 
 # Why an error of the packages below never answers a request. A new error goes into `KINDS` or under one of these.
 NO_ANSWER: Final = {
     "It keeps the server or a command from starting: nobody listens yet.": """
+        features.LineageUnknown
         configs.OverrideMalformed configs.SettingValueBroken configs.SettingsFileBroken configs.SettingsFileMissing
         configs.SettingsInvalid privacy.KeyMissing privacy.KeyUnusable privacy.PseudonymKeyUnknown
         serving.ApiKeysBroken serving.ApiKeysMissing serving.DateMalformed serving.DiskSpaceShort serving.HostUnknown
-        serving.PortInUse
+        serving.ObjectiveUnknown serving.PortInUse serving.TrackUnknown
         """,
     "The bundle poller meets it, keeps the champion in place and logs it; without one the caller gets NotReady.": """
         training.BundleDamaged training.BundleItemUnknown training.BundleMissing training.BundleNameInvalid
@@ -38,6 +39,7 @@ NO_ANSWER: Final = {
         """,
     "Only commands that build features, train, evaluate or promote raise it.": """
         fairness.GateEmpty fairness.PromotionRefused features.NothingAsked features.RowCountChanged
+        features.PriceTableMissing
         features.SnapshotMissing features.SnapshotNotMidnight training.BundleExists training.CatalogueEmpty
         training.CutoffNotUtc training.HistoryUnavailable training.MetricInputError training.ModelUnknown
         training.ModelVersionUnknown training.NobodyToJudge training.NobodyToRank training.NothingToResume
@@ -51,6 +53,22 @@ NO_ANSWER: Final = {
         """,
     "The schemas of the API let neither an unknown purpose nor a time without zone through.": """
         privacy.PurposeUnknown privacy.TimeWithoutZone
+        """,
+    "Only whoever verifies the log of price moves, or loads what prices are reckoned from, meets it.": """
+        serving.pricing.AssortmentBroken serving.pricing.MoveLogBroken
+        """,
+    "Only commands that fit, score or list demand raise it; a desk that cannot be loaded leaves the last one.": """
+        training.demand.TestWeeksUnavailable training.demand.ForecastMisaligned
+        training.demand.ProductListUnreadable training.demand.ListedUnknown training.demand.PeersMissing
+        training.demand.NoPricesSeen training.demand.HistoryTooShort training.demand.NothingToLearn
+        training.demand.PlanMismatch training.demand.StoreModelMissing training.demand.StorePairsMismatch
+        training.demand.PanelEmpty training.demand.EventUnknownDepartment
+        """,
+    "Only the batch of price suggestions reads a file.": """
+        serving.pricing.InputsUnreadable
+        """,
+    "No price rests on personal data; what would have to be refused if one did is tried by a test.": """
+        serving.pricing.PersonalPriceForbidden
         """,
     "The caller hung up: there is nobody to answer.": """
         serving.ClientGone

@@ -1,10 +1,6 @@
 """Fit a recommender on everything before a cut-off."""
 
-import logging
-import signal
-import warnings
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -14,30 +10,22 @@ import lightning
 import pandas as pd
 import pyarrow as pa
 import torch
-from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint, ProgressBar
+from lightning.pytorch.callbacks import Callback
 
 from configs.settings import FeatureSettings, TwoTowerSettings
 from features.store import Store
 from training.catalogue import build_catalogue
-from training.errors import NothingToResume
+from training.fitting import Schedule, fit_module
 from training.splits import training_cutoffs
 from training.two_tower.fit_head import fit_head
-from training.two_tower.module import VALIDATION_LOSS, TwoTowerModule, require_examples
+from training.two_tower.module import TRAIN_LOSS, VALIDATION_LOSS, TwoTowerModule, require_examples
 from training.two_tower.products import Vocabulary, numeric_features, text_columns
-from training.two_tower.progress import watchers
 from training.two_tower.repeat_head import RepeatHead
 from training.two_tower.scorer import PRODUCT_TEXTS, Scorer
 from training.two_tower.snapshots import load_snapshots, product_rows
 from training.two_tower.start import prepare
 from training.two_tower.together import basket_companions
 from training.two_tower.towers import Shape, TwoTower
-
-LAST_CHECKPOINT = "last.ckpt"
-
-# Lightning asks torch in an outdated way; nothing a user could change.
-warnings.filterwarnings("ignore", message=r".*isinstance\(treespec, LeafSpec\)")
-# It holds the tracked run's id, and on resuming the checkpoint itself.
-warnings.filterwarnings("ignore", message="Checkpoint directory .* exists and is not empty")
 
 
 @dataclass(frozen=True)
@@ -128,12 +116,10 @@ def fit(
     model = TwoTower(Shape(len(catalogue), vocabulary.sizes, settings.embedding_dim, settings.hidden_dim))
     prepare(model, training, settings.seed)
     progress(f"towers: {len(training)} snapshots, validation on the {settings.target_days} days before the cut-off")
-    n_epochs, figures = _fit_towers(
-        TwoTowerModule(model, training, validation, content, settings),
-        checkpoints,
-        resume,
-        logger,
-        [*watchers(progress), *callbacks],
+    schedule = Schedule("towers", settings.max_epochs, settings.early_stop_patience, TRAIN_LOSS, VALIDATION_LOSS)
+    module = TwoTowerModule(model, training, validation, content, settings)
+    n_epochs, figures = fit_module(
+        module, schedule, checkpoints, resume=resume, logger=logger, callbacks=callbacks, progress=progress
     )
     progress("head: repeat purchases and calibration")
     torch.manual_seed(settings.seed)  # the head starts alike, whether the towers were trained in one go or resumed
@@ -150,71 +136,6 @@ def fit(
     figures["head_loss"] = fit_head(scorer, windows, settings.head, settings.seed)
     scorer.refresh(numeric_features(products, features.popularity_days))
     return Fitted(scorer, n_epochs, figures)
-
-
-def require_checkpoint(checkpoints: Path) -> None:
-    """Refuse to resume a fit that left nothing to resume from.
-
-    Raises:
-        NothingToResume: If there is no checkpoint in the folder.
-    """
-    if not (checkpoints / LAST_CHECKPOINT).exists():
-        raise NothingToResume(checkpoint=checkpoints / LAST_CHECKPOINT)
-
-
-@contextmanager
-def _interruptible() -> Iterator[None]:
-    """Let Ctrl-C out as KeyboardInterrupt; Lightning exits with code 1 and ignores every later one."""
-    handler = signal.getsignal(signal.SIGINT)
-    try:
-        yield
-    except SystemExit as left:
-        if not isinstance(left.__context__, KeyboardInterrupt):
-            raise
-        signal.signal(signal.SIGINT, handler)
-        raise KeyboardInterrupt from None
-
-
-class _Patience(EarlyStopping):
-    """Early stopping that a resumed run remembers: Lightning alone would train one epoch more."""
-
-    def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:  # noqa: ARG002
-        """Stop before the first epoch if patience ended before the run was killed."""
-        trainer.should_stop = self.wait_count >= self.patience
-
-
-def _fit_towers(
-    module: TwoTowerModule, checkpoints: Path, resume: bool, logger: Any, callbacks: Sequence[Callback]
-) -> tuple[int, dict[str, float]]:
-    """Train the module's model in place and leave it at its best epoch."""
-    last = checkpoints / LAST_CHECKPOINT
-    if resume:
-        require_checkpoint(checkpoints)
-    else:
-        for old in checkpoints.glob("*.ckpt"):
-            old.unlink()
-    best = ModelCheckpoint(checkpoints, "best-{epoch}", monitor=VALIDATION_LOSS, enable_version_counter=False)
-    # Its own `save_last` would write only when the best one improves, and a resumed run would repeat the epochs since.
-    newest = ModelCheckpoint(checkpoints, last.stem, enable_version_counter=False)
-    settings = module.settings
-    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)  # hints and advertisements are not progress
-    trainer = lightning.Trainer(
-        max_epochs=settings.max_epochs,
-        accelerator="cpu",  # histories are gathered on the CPU, batch by batch; the towers are too small to gain
-        devices=1,
-        logger=logger,
-        callbacks=[_Patience(VALIDATION_LOSS, patience=settings.early_stop_patience), best, newest, *callbacks],
-        enable_progress_bar=any(isinstance(callback, ProgressBar) for callback in callbacks),
-        enable_model_summary=False,
-        log_every_n_steps=1,  # losses are logged by epoch; a larger number makes Lightning warn of short epochs
-        num_sanity_val_steps=0,
-    )
-    with _interruptible():
-        trainer.fit(module, ckpt_path=last if resume else None)
-    state = torch.load(best.best_model_path, map_location="cpu", weights_only=True)["state_dict"]
-    module.load_state_dict(state)
-    score = best.best_model_score
-    return trainer.current_epoch, {"best_validation_loss": float("nan") if score is None else float(score)}
 
 
 def _numbers(products: pa.Table) -> dict[str, Any]:

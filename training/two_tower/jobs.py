@@ -1,8 +1,5 @@
 """The two jobs of the recommender: train a version, and evaluate what would be served at any date."""
 
-import hashlib
-import json
-import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,27 +12,26 @@ from configs.settings import PROJECT_ROOT, Settings
 from features.lake import Lake
 from features.services import CUSTOMER_V1
 from privacy.vault import open_vault
-from training.artifact import Bundle, bundle_directory, versions, write_bundle
+from training.artifact import Bundle, bundle_directory, next_version, write_bundle
 from training.evaluation_files import resolve_source_ids, write_evaluation
 from training.evaluation_results import Evaluation
-from training.lineage import code_commit, lock_digest, provenance
+from training.lineage import code_commit, lock_digest, lock_file, provenance
 from training.manifest import ManifestFacts
 from training.model_card import model_card
 from training.registry import Tracker
 from training.registry_file import ModelEntry
-from training.runs import Run
+from training.resuming import fingerprint, forget_run, remember_run, run_to_resume
+from training.runs import Run, flat_sections
 from training.splits import Holdout, default_train_until
 from training.two_tower.backtest import backtest
 from training.two_tower.bundling import bundle_parts
-from training.two_tower.fit import Fitted, TrainingData, fit, require_checkpoint, snapshot_times
+from training.two_tower.fit import Fitted, TrainingData, fit, snapshot_times
 from training.two_tower.module import TRAIN_LOSS, VALIDATION_LOSS
 from training.two_tower.pyfunc import BundlePredictor, input_example
-from training.two_tower.recommender import MODEL_NAME
+from training.two_tower.recommender import MODEL_NAME, SECTIONS
 from training.two_tower.sources import Sources, prepare_sources
 
-SECTIONS = ("features", "two_tower", "evaluation")  # the settings a version depends on
 LOADER_MODULE = "training.two_tower.pyfunc"
-_RUN_SUFFIX = ".run"
 
 Progress = Callable[[str], None]
 
@@ -76,11 +72,11 @@ def train(
     holdout = _holdout(settings, train_until, settings.evaluation.test_weeks)
     sources = _sources(settings, holdout, progress)
     checkpoints = settings.storage.checkpoints / MODEL_NAME / _fingerprint(settings, sources)
-    run_id = _run_to_resume(checkpoints) if resume else None
+    run_id = run_to_resume(checkpoints) if resume else None
     tracker = Tracker(settings.storage)
     with tracker.run(name=MODEL_NAME, tags=_tags(sources), run_id=run_id) as run:
-        _remember_run(checkpoints, run.run_id)
-        run.log_params(_params(settings))
+        remember_run(checkpoints, run.run_id)
+        run.log_params(flat_sections(settings, SECTIONS))
         fitted = _fit(settings, sources, checkpoints, resume, progress, tracker.lightning_logger(run), callbacks)
         progress("evaluation: the model beside popularity, personal frequency and EASE")
         evaluation, _, _ = backtest(fitted.scorer, sources, holdout, settings.evaluation)
@@ -95,9 +91,9 @@ def train(
             loader_module=LOADER_MODULE,
             input_example=example,
             output_example=BundlePredictor(bundle).predict(example),
-            requirements=_lock_file(),
+            requirements=lock_file(PROJECT_ROOT),
         )
-    _forget_run(checkpoints)
+    forget_run(checkpoints)
     return Trained(bundle, evaluation, run.run_id)
 
 
@@ -138,7 +134,7 @@ def evaluate_recommender(
         reason = f"evaluate recommender --source-ids, cut-off {holdout.train_until:%Y-%m-%d}"
         resolved = resolve_source_ids(open_vault(settings.storage.vault), test_set, reason=reason)
     write_evaluation(evaluation, rankings, test_set, out_dir, source_ids=resolved)
-    _forget_run(checkpoints)
+    forget_run(checkpoints)
     return evaluation
 
 
@@ -183,7 +179,7 @@ def _fit(
 
 def _bundle(settings: Settings, sources: Sources, fitted: Fitted, evaluation: Evaluation, entry: ModelEntry) -> Bundle:
     bundles_dir = settings.storage.bundles
-    version = str(max((int(v) for v in versions(bundles_dir, MODEL_NAME) if v.isdigit()), default=0) + 1)
+    version = next_version(bundles_dir, MODEL_NAME)
     facts = ManifestFacts(
         trained_at=datetime.now(UTC),
         train_until=sources.train_until,
@@ -230,43 +226,12 @@ def _tags(sources: Sources) -> dict[str, str]:
     }
 
 
-def _params(settings: Settings) -> dict[str, Any]:
-    sections = settings.model_dump(mode="json", include=set(SECTIONS))
-    return {f"{section}.{key}": value for section, values in sections.items() for key, value in values.items()}
-
-
 def _fingerprint(settings: Settings, sources: Sources) -> str:
-    """Name a run by everything that decides its result, so that --resume never continues another one."""
-    inputs = {
-        "settings": settings.model_dump(mode="json", include=set(SECTIONS)),
-        "data": sources.lake.manifest.snapshot_digest,
-        "consents": sources.consents.digest,
-        "train_until": sources.train_until.isoformat(),
-    }
-    return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()[:16]
-
-
-def _remember_run(checkpoints: Path, run_id: str) -> None:
-    checkpoints.parent.mkdir(parents=True, exist_ok=True)
-    checkpoints.with_suffix(_RUN_SUFFIX).write_text(run_id, encoding="utf-8")
-
-
-def _run_to_resume(checkpoints: Path) -> str:
-    """Find the tracked run of a killed training.
-
-    Raises:
-        NothingToResume: If none left a checkpoint.
-    """
-    require_checkpoint(checkpoints)
-    return checkpoints.with_suffix(_RUN_SUFFIX).read_text(encoding="utf-8")
-
-
-def _forget_run(checkpoints: Path) -> None:
-    """Remove the checkpoints of a run that ended: its bundle holds what they were for."""
-    shutil.rmtree(checkpoints, ignore_errors=True)
-    checkpoints.with_suffix(_RUN_SUFFIX).unlink(missing_ok=True)
-
-
-def _lock_file() -> Path | None:
-    lock = PROJECT_ROOT / "requirements.lock"
-    return lock if lock.exists() else None
+    return fingerprint(
+        {
+            "settings": settings.model_dump(mode="json", include=set(SECTIONS)),
+            "data": sources.lake.manifest.snapshot_digest,
+            "consents": sources.consents.digest,
+            "train_until": sources.train_until.isoformat(),
+        }
+    )

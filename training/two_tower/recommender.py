@@ -13,6 +13,7 @@ from training.two_tower.histories import Histories
 from training.two_tower.scorer import Pairs, Scorer
 
 MODEL_NAME = "two-tower"
+SECTIONS = ("features", "two_tower", "evaluation")  # the settings a version depends on
 
 
 class TwoTowerRecommender:

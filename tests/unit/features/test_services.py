@@ -14,9 +14,10 @@ from feast.type_map import pa_to_feast_value_type
 import features
 from configs.settings import FeatureSettings
 from features.build import build_features
+from features.build_prices import build_prices
 from features.lake import Lake
 from features.services import build_objects
-from features.tables import snapshot_path
+from features.tables import PRICE_VIEWS
 from features.views import build_views
 
 TABLES = Path("/nowhere/tables")
@@ -28,7 +29,7 @@ def test_every_object_names_owner_purpose_and_sensitivity(thing: Any) -> None:
     assert thing.owner
     assert len(thing.description) > 20
     assert thing.tags["sensitivity"] in ("pseudonymous", "none")
-    assert set(thing.tags["purpose"].split(",")) <= {"personalization", "model_training"}
+    assert set(thing.tags["purpose"].split(",")) <= {"personalization", "model_training", "pricing"}
 
 
 def test_every_feature_is_described() -> None:
@@ -40,14 +41,18 @@ def test_what_describes_a_person_is_marked_so() -> None:
     by_name = {thing.name: thing for thing in build_objects(TABLES)}
     for name in ("customer", "customer_history", "customer_profile", "customer_v1", "customer_events"):
         assert by_name[name].tags["sensitivity"] == "pseudonymous"
-    for name in ("product", "product_profile", "product_v1"):
+    for name in ("product", "store", "product_profile", "product_v1", *PRICE_VIEWS, "price_v1"):
         assert by_name[name].tags["sensitivity"] == "none"
 
 
 def test_services_hold_the_views_of_the_contract() -> None:
     services = {thing.name: thing for thing in build_objects(TABLES) if isinstance(thing, FeatureService)}
     held = {name: [part.name for part in service.feature_view_projections] for name, service in services.items()}
-    assert held == {"customer_v1": ["customer_history", "customer_profile"], "product_v1": ["product_profile"]}
+    assert held == {
+        "customer_v1": ["customer_history", "customer_profile"],
+        "product_v1": ["product_profile"],
+        "price_v1": list(PRICE_VIEWS),
+    }
 
 
 def test_no_service_has_two_features_of_one_name() -> None:
@@ -71,10 +76,12 @@ def test_built_tables_hold_what_the_views_declare(
 ) -> None:
     lake = make_lake([("c1", "p1", "s1", "b1", "2017-01-10 10:00:00", 1, 2.0, 2.0, 0.0)])
     build_features(lake, tmp_path / "feast" / "tables", [AS_OF], feature_settings)
+    build_prices(lake, tmp_path / "feast" / "tables")
     for view in _views():
-        schema = pq.read_schema(snapshot_path(tmp_path / "feast" / "tables", view.name, AS_OF))
+        (path,) = (tmp_path / "feast" / "tables" / view.name).glob("*.parquet")
+        schema = pq.read_schema(path)
         declared = {field.name: field.dtype.to_value_type() for field in view.schema}
-        declared[f"{view.entities[0]}_id"] = ValueType.STRING
+        declared |= {f"{entity}_id": ValueType.STRING for entity in view.entities}
         found = {
             name: pa_to_feast_value_type(str(schema.field(name).type).replace("element", "item"))
             for name in schema.names

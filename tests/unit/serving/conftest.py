@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import httpx
 import numpy as np
@@ -25,6 +25,8 @@ from serving.decisions import DecisionLog
 from serving.events import EventDoor
 from serving.keys import load_keys, read_plain_keys
 from serving.models import ModelShelf
+from serving.pricing.advisor import Advisor
+from serving.pricing.assembly import build_pricing
 from serving.recommend import Recommender
 from serving.services import Services, limits_from
 from serving.shelf import Shelf
@@ -228,6 +230,7 @@ def shop(tmp_path: Path, serving_settings: ServingSettings) -> Iterator[Shop]:
         limits=limits_from(serving_settings),
         keys=load_keys(keys_dir, create=True),
         bundles=bundles,
+        holders={"two-tower": bundles},
         recommender=Recommender(
             consent=consent,
             features=features,
@@ -242,7 +245,19 @@ def shop(tmp_path: Path, serving_settings: ServingSettings) -> Iterator[Shop]:
             sink=sink, pseudonyms=pseudonyms, settings=serving_settings.events, retry_after_s=30, now=lambda: NOW
         ),
         decisions=decisions,
-        models=ModelShelf(bundles_dir, bundles),
+        models=ModelShelf(bundles_dir, {"two-tower": bundles}),
+        pricing=build_pricing(
+            load_settings("test").pricing,
+            engine=engine,
+            decisions=decisions,
+            desk=cast("Any", BundleHolder(name="demand", pointer=pointer, load=champion, retry_after_s=30).champion),
+            advisor=Advisor(load_settings("test").pricing, currency=serving_settings.currency),
+            currency=serving_settings.currency,
+            personal_data_used=(),
+            horizon_weeks=4,
+            now=lambda: NOW,
+            data_now=lambda: NOW,
+        ),
         state=engine,
     )
     yield Shop(

@@ -39,7 +39,7 @@ def point(path: Path, content: str) -> None:
     staged.replace(path)
 
 
-def holder(pointer: Path, load: Loader, retry_after_s: int = 30) -> BundleHolder:
+def holder(pointer: Path, load: Loader, retry_after_s: int = 30) -> BundleHolder[Any]:
     return BundleHolder(name="two-tower", pointer=pointer, load=load, retry_after_s=retry_after_s)
 
 

@@ -12,9 +12,19 @@ WANTED = {
     ("POST", "/v1/recommendations"): {"storefront"},
     ("POST", "/v1/similar-products"): {"storefront"},
     ("POST", "/v1/events"): {"storefront"},
-    ("GET", "/v1/decisions/{decision_id}"): {"storefront", "ml_engineer", "ethics", "privacy"},
+    ("GET", "/v1/decisions/{decision_id}"): {"storefront", "ml_engineer", "ethics", "privacy", "pricing"},
     ("GET", "/v1/models"): {"ml_engineer", "ethics"},
     ("GET", "/v1/models/{name}/versions/{version}"): {"ml_engineer", "ethics"},
+    ("POST", "/v1/price-suggestions"): {"pricing"},
+    ("GET", "/v1/price-suggestions"): {"pricing"},
+    ("GET", "/v1/price-suggestions/{suggestion_id}"): {"pricing"},
+    ("POST", "/v1/price-suggestions/{suggestion_id}/approve"): {"pricing"},
+    ("POST", "/v1/price-suggestions/{suggestion_id}/reject"): {"pricing"},
+    ("POST", "/v1/price-suggestions/{suggestion_id}/override"): {"pricing"},
+    ("POST", "/v1/price-suggestions/{suggestion_id}/publish"): {"pricing"},
+    ("POST", "/v1/price-simulations"): {"pricing"},
+    ("POST", "/v1/forecasts"): {"pricing"},
+    ("POST", "/v1/prices"): {"storefront"},
 }
 OPEN = {("GET", "/livez"), ("GET", "/readyz"), ("GET", "/metrics"), ("GET", "/openapi.json")}
 

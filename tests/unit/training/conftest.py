@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from configs.settings import EvaluationSettings, PromotionSettings, StorageSettings
+from configs.settings import DemandPromotionSettings, EvaluationSettings, PromotionSettings, StorageSettings
 from training.artifact import Bundle, bundle_directory, write_bundle
 from training.catalogue import Catalogue
 from training.evaluation_results import Difference, Evaluation, Score
@@ -76,7 +76,8 @@ def evaluation_settings() -> EvaluationSettings:
 @pytest.fixture
 def promotion_settings() -> PromotionSettings:
     """Any gain passes, two months old data at most."""
-    return PromotionSettings(min_gain_all=0.0, min_gain_novel=0.0, max_data_age_days=60)
+    demand = DemandPromotionSettings(max_wql_over_smoothing=0.0, min_coverage=0.75, max_coverage=0.85)
+    return PromotionSettings(min_gain_all=0.0, min_gain_novel=0.0, max_data_age_days=60, demand=demand)
 
 
 def make_facts(**changes: object) -> ManifestFacts:

@@ -15,7 +15,7 @@ from training.artifact import Bundle, champion_pointer, load_champion
 from training.errors import BundleDamaged, ModelVersionUnknown
 from training.evaluation_results import Evaluation
 from training.promote import Promotion, promote, standard_checks
-from training.promotion_checks import Candidate
+from training.promotion_checks import BeatsBaselines, Candidate
 from training.registry import RegisteredVersion, version_tags
 from training.registry_file import ModelEntry, load_registry_file
 
@@ -88,7 +88,7 @@ def ask(
             "tracker": tracker,
             "entry": entry,
             "lake": lake(),
-            "checks": standard_checks(promotion_settings, ["two_tower"]),
+            "checks": standard_checks(promotion_settings, ["two_tower"], [BeatsBaselines(promotion_settings)]),
         }
         return promote("two-tower", version, **{**arguments, **changes})
 
@@ -195,10 +195,11 @@ def test_the_margin_is_the_settings(
     ask: Callable[..., Promotion],
     bundle_of: MakeBundle,
     evaluation_of: MakeEvaluation,
+    promotion_settings: PromotionSettings,
 ) -> None:
     tracker.register(bundle_of(tmp_path, evaluation=evaluation_of(all_gain=0.04, novel_gain=0.09)))
-    strict = PromotionSettings(min_gain_all=0.05, min_gain_novel=0.05, max_data_age_days=60)
-    told = reasons(ask, checks=standard_checks(strict, ["two_tower"]))
+    strict = promotion_settings.model_copy(update={"min_gain_all": 0.05, "min_gain_novel": 0.05})
+    told = reasons(ask, checks=standard_checks(strict, ["two_tower"], [BeatsBaselines(strict)]))
     assert "ndcg@20 all" in told
     assert "where at least +5.0% is asked" in told
     assert "novel" not in told
@@ -322,7 +323,7 @@ def test_an_audit_joins_as_one_more_check(
         report = candidate.bundle.manifest.audit_report
         return [Finding(check="audit", passed=report is not None, reason="no fairness report")]
 
-    checks = [*standard_checks(promotion_settings, ["two_tower"]), audited]
+    checks = [*standard_checks(promotion_settings, ["two_tower"], [BeatsBaselines(promotion_settings)]), audited]
     assert reasons(ask, checks=checks) == "audit: no fairness report"
 
 

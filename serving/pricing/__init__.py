@@ -1,0 +1,1 @@
+"""Price suggestions: guardrails, optimum, review, price history and disclosure."""

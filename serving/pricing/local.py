@@ -1,0 +1,34 @@
+"""The price service without a server: for commands that ask it as a request would."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from configs.settings import Settings
+from features.clock import Clock
+from features.lake import Lake
+from features.preparation import ensure_price_tables
+from privacy.state import open_state
+from serving.decisions import DecisionLog
+from serving.pricing.assembly import Pricing, pricing_of
+from serving.pricing.desk import Desk
+from serving.pricing.loading import desk_on_disk
+
+
+@contextmanager
+def local_pricing(settings: Settings, progress: Callable[[str], None]) -> Iterator[tuple[Pricing, Desk]]:
+    """Load the demand champion and build the price service around it; closes what it opened.
+
+    Raises:
+        NoChampion: If no demand model was promoted yet.
+    """
+    progress("prices: loading the demand champion and the weekly panel")
+    ensure_price_tables(settings.storage, Lake.open(settings.storage.lake))
+    desk = desk_on_disk(settings.storage, settings.demand)
+    engine = open_state(settings.storage.state_db)
+    decisions = DecisionLog(engine, settings.serving.decisions)
+    clock = Clock(settings.features.clock, settings.storage.feast)
+    try:
+        yield pricing_of(settings, engine=engine, decisions=decisions, desk=lambda: desk, clock=clock), desk
+    finally:
+        decisions.close()
+        engine.dispose()

@@ -1,0 +1,1 @@
+"""Demand: a probabilistic forecaster, and apart from it the price response that decisions rest on."""
