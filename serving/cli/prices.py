@@ -15,6 +15,7 @@ from serving.errors import ObjectiveUnknown
 if TYPE_CHECKING:
     from serving.pricing.advice import Objective
 
+_CONFIDENT: Final = 0.7  # probability of a gain from which the demonstration prefers a suggestion
 _TRIED: Final = 500  # products asked for when the demonstration looks for one to show
 
 app = typer.Typer(help="Price suggestions in batch, and the record of prices seen.", no_args_is_help=True)
@@ -109,7 +110,8 @@ def show_first_suggestion(settings: Settings, steps: Steps) -> str:
 
 
 def _changes(suggestion: Mapping[str, Any]) -> bool:
-    return bool(suggestion["current_price"] != suggestion["suggested_price"])
+    changes = suggestion["current_price"] != suggestion["suggested_price"]
+    return bool(changes and suggestion["confidence"] >= _CONFIDENT)
 
 
 def _suggestion_facts(suggestion: Mapping[str, Any]) -> dict[str, Any]:

@@ -18,6 +18,8 @@ import pytest
 
 from configs.settings import PROJECT_ROOT
 from serving.keys import read_plain_keys
+from training.demand.evaluation_results import DemandEvaluation
+from training.demand.plan import TRACKS, Track
 from training.evaluation_results import Evaluation
 
 pytestmark = [pytest.mark.e2e, pytest.mark.real_data, pytest.mark.timeout(1800)]
@@ -25,6 +27,12 @@ pytestmark = [pytest.mark.e2e, pytest.mark.real_data, pytest.mark.timeout(1800)]
 DEMO_LIMIT_S = 1200
 COMMAND_LIMIT_S = 900
 READY_LIMIT_S = 120
+QUICK = {
+    "FAIRSHELF_TWO_TOWER__MAX_EPOCHS": "1",
+    "FAIRSHELF_DEMAND__FORECASTER__N_EPOCHS": "1",
+    "FAIRSHELF_DEMAND__FORECASTER__N_MEMBERS": "1",
+    "FAIRSHELF_DEMAND__FORECASTER__MAX_ROWS": "40000",
+}
 NOT_IN_A_CLONE = shutil.ignore_patterns(".git", ".venv", "var", "*.egg-info", ".*_cache", "__pycache__", ".hypothesis")
 
 
@@ -105,7 +113,7 @@ def run_shell(command: str, clone: Path, port: int) -> str:
     done = subprocess.run(
         ["sh", "-c", command.replace(":3000", f":{port}")],
         cwd=clone,
-        env=environment(clone, FAIRSHELF_TWO_TOWER__MAX_EPOCHS="1"),
+        env=environment(clone, **QUICK),
         capture_output=True,
         text=True,
         timeout=COMMAND_LIMIT_S,
@@ -116,8 +124,16 @@ def run_shell(command: str, clone: Path, port: int) -> str:
 
 
 def test_demo_prints_each_step_and_the_first_request(demo: str, port: int) -> None:
-    for text in ("ingest", "features, training, evaluation", "promotion", "online store", "altogether", "champion:"):
+    steps = (
+        "ingest",
+        "recommender: features, training, evaluation",
+        "demand: panel, training, evaluation",
+        "promotion",
+    )
+    for text in (*steps, "online store", "price history", "altogether", "champion: two-tower", "champion: demand"):
         assert text in demo
+    assert "A price suggestion" in demo
+    assert re.search(r"personal data used .*none", demo)
     assert "simulated, based on real grocery shopping patterns" in demo
     assert f"http://127.0.0.1:{port}/v1/recommendations" in demo
 
@@ -134,16 +150,39 @@ def test_the_served_model_keeps_its_promises(demo: str, clone: Path) -> None:
     assert 0.043 <= novel <= 0.052
 
 
+def test_the_served_demand_models_keep_their_promises(demo: str, clone: Path) -> None:
+    """The bar: no track loses to smoothing, plans pay, and the 80% interval holds about that share."""
+    (file,) = (clone / "var" / "bundles" / "demand" / "1").rglob("evaluation.json")
+    evaluation = DemandEvaluation.model_validate_json(file.read_text())
+
+    def figure(method: str, track: Track, metric: str) -> float:
+        return evaluation.score(method, track=track, metric=metric).value
+
+    assert figure("demand", "none", "wql") <= 1.01 * figure("imapa", "none", "wql")
+    assert figure("demand", "promo", "wql") < 0.9 * figure("imapa", "promo", "wql")
+    assert figure("demand", "full", "wql") < 0.8 * figure("imapa", "full", "wql")
+    for track in TRACKS:
+        assert 0.77 <= figure("demand", track, "coverage_80") <= 0.84
+    assert evaluation.price_response["wape_with"] < 0.9 * evaluation.price_response["wape_without"]
+
+
 def test_every_command_of_the_readme_runs(demo: str, clone: Path, port: int) -> None:
     answers = {command: run_shell(command, clone, port) for command in commands()}
     assert len(answers) >= 10
-    recommended, recorded = (json.loads(answers[command]) for command in answers if command.startswith("curl"))
+    recommended, recorded, priced = (json.loads(answers[command]) for command in answers if command.startswith("curl"))
     assert recommended["personalization"]["applied"]
     assert [item["rank"] for item in recommended["items"]] == [1, 2]
     assert recorded["accepted"] == 1
     lists = pq.read_table(clone / "var" / "reports" / "evaluation" / "recommendations.parquet")
     assert lists.column_names == ["customer_id", "task", "rank", "product_id", "score"]
-    assert (clone / "var" / "exports" / "recommendations.parquet").exists()
+    (suggestion,) = priced["suggestions"]
+    assert suggestion["status"] == "pending_approval"
+    assert (suggestion["personalized"], suggestion["personal_data_used"]) == (False, [])
+    forecasts = pq.read_table(clone / "var" / "reports" / "demand" / "forecasts.parquet").column_names
+    assert forecasts[:4] == ["product_id", "store_id", "origin", "week_start"]
+    assert forecasts[4:] == [f"q{n}0" for n in range(1, 10)] + ["mean"]
+    for export in ("recommendations", "forecasts", "prices"):
+        assert (clone / "var" / "exports" / f"{export}.parquet").exists()
     assert (clone / "var" / "corner-shop" / "reports" / "data-report.html").exists()
 
 

@@ -6,6 +6,7 @@ from typing import Final, Literal
 
 import lightgbm
 import numpy as np
+import numpy.typing as npt
 
 from training.artifact import Bundle
 from training.demand.errors import HistoryTooShort, PlanMismatch, StoreModelMissing
@@ -125,7 +126,9 @@ class Forecaster:
             quantiles=negative_binomial_quantiles(mean, dispersion),
         )
 
-    def split(self, forecast: Forecast, panel: Panel, stores: StorePanel) -> Forecast:
+    def split(
+        self, forecast: Forecast, panel: Panel, stores: StorePanel, rows: npt.NDArray[np.int64] | None = None
+    ) -> Forecast:
         """Split a chain's forecast among stores.
 
         Args:
@@ -133,6 +136,7 @@ class Forecaster:
             panel: What it was made from.
             stores: Product-store pairs over the panel's weeks. Where they are all that sold, their means sum to the
                 chain's exactly; where some are left out, so is their share.
+            rows: Positions of the pairs to answer for; None answers for all.
 
         Returns:
             A forecast with a row per pair, in the order of `stores`; pairs of products not forecast are refused.
@@ -143,7 +147,7 @@ class Forecaster:
         """
         if self.split_model is None:
             raise StoreModelMissing
-        return split_among_stores(self.split_model, forecast, panel, stores)
+        return split_among_stores(self.split_model, forecast, panel, stores, rows)
 
     def _predict(self, member: Member, state: State, plan: Plan, track: Track) -> tuple[Floats, Floats]:
         """Compute log mean and dispersion: (P, H) each."""

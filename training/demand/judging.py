@@ -148,7 +148,7 @@ def _store_forecasts(
         plan = with_events(Plan.observed(origin.future(panel)), settings.events, known)
         for track in tracks:
             chain = forecaster.forecast_from(state, plan, track=track)
-            split = forecaster.split(chain, known, pairs).take(kept)
+            split = forecaster.split(chain, known, pairs, kept)
             said.setdefault((track, MODEL_NAME), []).append(split)
             said.setdefault((track, IMAPA), []).append(_smoothed(pairs.take(kept), plan))
     return said

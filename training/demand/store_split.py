@@ -129,10 +129,23 @@ class StoreSplit(nn.Module):
         return split.eval()
 
 
-def split_among_stores(model: StoreSplit, forecast: Forecast, panel: Panel, stores: StorePanel) -> Forecast:
+def split_among_stores(
+    model: StoreSplit,
+    forecast: Forecast,
+    panel: Panel,
+    stores: StorePanel,
+    rows: npt.NDArray[np.int64] | None = None,
+) -> Forecast:
     """Split a chain's forecast: a row per pair, in the order given.
 
     The means of a product's pairs and of the pairs left out sum to the chain's mean.
+
+    Args:
+        model: Shares and dispersions.
+        forecast: Of the chain.
+        panel: What it was made from.
+        stores: Pairs that share the products.
+        rows: Positions of the pairs to answer for, the others only take their share; None answers for all.
 
     Raises:
         StorePairsMismatch: If the pairs' weeks or products are not those of the panel and the forecast.
@@ -144,10 +157,11 @@ def split_among_stores(model: StoreSplit, forecast: Forecast, panel: Panel, stor
     raw = np.exp(log_share)
     total = np.bincount(pairs.chain_row, raw, len(panel))[pairs.chain_row]
     share = raw / total * (1 - pairs.left_out[pairs.chain_row])
-    mean = share[:, None] * forecast.mean[row]
+    kept = np.arange(len(stores)) if rows is None else rows
+    mean, dispersion = (share[:, None] * forecast.mean[row])[kept], dispersion[kept]
     return Forecast(
-        product_ids=stores.product_ids,
-        store_ids=stores.store_ids,
+        product_ids=stores.product_ids[kept],
+        store_ids=stores.store_ids[kept],
         origin=forecast.origin,
         weeks=forecast.weeks,
         mean=mean,

@@ -218,7 +218,7 @@ def test_stores_sum_to_the_chain(fitted: FittedForecaster, known: Panel, plan: P
     chain = fitted.forecaster.forecast(known, plan, track="full")
     pairs = stores_of(known, left_out=left_out)
     split = fitted.forecaster.split(chain, known, pairs)
-    assert split.store_ids is pairs.store_ids
+    np.testing.assert_array_equal(split.store_ids, pairs.store_ids)
     total = split.mean.reshape(len(known), 3 - left_out, 4).sum(axis=1)
     given = stores_of(known, left_out=left_out).units[:, -26:].reshape(len(known), -1).sum(axis=1)
     share = given / known.units[:, -26:].sum(axis=1)
