@@ -37,6 +37,7 @@ machine:
 	@test -n "$(PYTHON)" || { echo "fairshelf: Python 3.11 is missing. Install it (Debian: apt-get install python3.11 python3.11-venv) or name it: make PYTHON=/path/to/python3.11"; exit 2; }
 	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || { echo "fairshelf: $(PYTHON) is $$("$(PYTHON)" -V 2>&1), Python 3.11 is needed. Install it or name it: make PYTHON=/path/to/python3.11"; exit 2; }
 	@"$(PYTHON)" -c 'import venv, ensurepip' 2>/dev/null || { echo "fairshelf: $(PYTHON) cannot make virtual environments. Install its venv package (Debian: apt-get install python3.11-venv)"; exit 2; }
+	@case "$$(uname)" in Linux) PATH="$$PATH:/usr/sbin:/sbin" ldconfig -p | grep -q 'libgomp\.so\.1' || { echo "fairshelf: the OpenMP runtime libgomp.so.1 is missing, LightGBM needs it. Install it (Debian: apt-get install libgomp1)"; exit 2; };; esac
 	@free=$$(df -Pk . | awk 'NR == 2 {print int($$4 / 1000000)}'); test "$$free" -ge $(NEED_GB) || { echo "fairshelf: $$free GB of disk are free here, $(NEED_GB) GB are needed. Free some space, or lower the limit: make NEED_GB=…"; exit 2; }
 
 clean:

@@ -28,7 +28,7 @@ from serving.cli import (
     train,
 )
 from serving.cli.output import complain
-from serving.errors import ServingError
+from serving.errors import FieldsInvalid, ServingError
 from training.errors import TrainingError
 
 EXIT_USAGE = 2
@@ -85,6 +85,8 @@ def run(command: Callable[[], object]) -> int:
         command()
     except REFUSALS as refusal:
         return complain(refusal, EXIT_REFUSED)
+    except FieldsInvalid as failure:
+        return complain(" ".join(f"{fault.field}: {fault.message}" for fault in failure.errors), EXIT_USAGE)
     except USER_ERRORS as failure:
         return complain(failure, EXIT_USAGE)
     except OSError as failure:

@@ -11,8 +11,10 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+from pydantic import ValidationError
 
 from features.columns import PRODUCT_ID, STORE_ID
+from serving.errors import FieldError, FieldsInvalid
 from serving.pricing.advice import Objective
 from serving.pricing.assembly import Pricing
 from serving.pricing.errors import InputsUnreadable
@@ -109,7 +111,7 @@ def suggest_everything(
     with pq.ParquetWriter(staged, SCHEMA) as writer:
         for start in range(0, len(asked), MAX_ITEMS):
             body = {"items": asked[start : start + MAX_ITEMS], "objective": objective, "jurisdiction": jurisdiction}
-            request = PriceSuggestionsRequest.model_validate_json(json.dumps({**body, "dry_run": not submit}))
+            request = _request({**body, "dry_run": not submit})
             answer = pricing.suggesting.suggest(request, lambda: desk, caller=_CALLER, key=None)
             rows = [*map(_suggested, answer["suggestions"]), *map(_refused, answer["refused"])]
             writer.write_table(pa.Table.from_pylist(rows, schema=SCHEMA))
@@ -118,6 +120,14 @@ def suggest_everything(
             progress(f"prices: {min(start + MAX_ITEMS, len(asked)):,} of {len(asked):,} products")
     staged.replace(out)
     return Outcome(len(asked), n_changed, n_refused)
+
+
+def _request(body: Mapping[str, Any]) -> PriceSuggestionsRequest:
+    try:
+        return PriceSuggestionsRequest.model_validate_json(json.dumps(body))
+    except ValidationError as failure:
+        faults = [(".".join(map(str, fault["loc"])), f"{fault['msg']}.") for fault in failure.errors()]
+        raise FieldsInvalid(errors=[FieldError(field, "UNUSABLE", message) for field, message in faults]) from None
 
 
 def _everything(desk: DemandDesk) -> list[dict[str, Any]]:
@@ -130,8 +140,15 @@ def _item(row: Mapping[Any, str], currency: str) -> dict[str, Any]:
     item: dict[str, Any] = {"product_id": row[PRODUCT_ID], "store_id": row.get(STORE_ID) or None}
     for name in _MONEY:
         item[name] = {"amount": row[name], "currency": currency} if row.get(name) else None
-    stock = row.get("stock_units")
-    return item | {"stock_units": float(stock) if stock else None}
+    return item | {"stock_units": _number(row["stock_units"]) if row.get("stock_units") else None}
+
+
+def _number(text: str) -> float | str:
+    """Read a number; anything else stays as it is, to be refused with its place."""
+    try:
+        return float(text)
+    except ValueError:
+        return text
 
 
 def _suggested(one: Mapping[str, Any]) -> dict[str, Any]:

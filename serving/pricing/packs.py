@@ -73,10 +73,7 @@ def families(attributes: dict[str, npt.NDArray[Any]], price: Floats) -> tuple[Te
     amount = np.array([size[1] if size else np.nan for size in sizes], dtype=np.float64)
     parts = zip(attributes["manufacturer_id"], attributes["brand"], attributes["product_type"], sizes, strict=True)
     keys = np.array(
-        [
-            "/".join(map(str, (maker, brand, kind, size[0]))) if maker and kind and size else ""
-            for maker, brand, kind, size in parts
-        ],
+        [_key(maker, brand, kind, size) for maker, brand, kind, size in parts],
         dtype=np.str_,
     )
     keys[~np.isfinite(price) | ~np.isfinite(amount)] = ""

@@ -39,7 +39,7 @@ class Plan:
         shape = (len(panel), n_weeks)
         last = np.repeat(panel.shelf_price[:, -1:], n_weeks, axis=1)
         ahead = panel.weeks[-1] + 7 * np.arange(1, n_weeks + 1).astype("timedelta64[D]")
-        return cls(ahead, last, last, np.zeros(shape), np.zeros(shape), np.ones(shape))
+        return cls(ahead, last, last.copy(), np.zeros(shape), np.zeros(shape), np.ones(shape))
 
     @classmethod
     def observed(cls, future: Panel) -> "Plan":

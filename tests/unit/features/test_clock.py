@@ -38,3 +38,14 @@ def test_a_snapshot_materialised_meanwhile_is_noticed(tmp_path: Path) -> None:
     assert clock.to_data_time(FILLED) == DATA_ENDS
     write_record(tmp_path, BuildRecord(as_of=DATA_ENDS + timedelta(days=14), materialised_at=FILLED))
     assert clock.to_data_time(FILLED) == DATA_ENDS + timedelta(days=14)
+
+
+def test_data_time_turns_back_into_wall_clock_time(tmp_path: Path) -> None:
+    write_record(tmp_path, BuildRecord(as_of=DATA_ENDS, materialised_at=FILLED))
+    replay, wall = Clock("replay", tmp_path), Clock("wall", tmp_path)
+    assert replay.to_wall_time(DATA_ENDS) == FILLED
+    assert replay.to_wall_time(DATA_ENDS - timedelta(days=7)) == FILLED - timedelta(days=7)
+    assert wall.to_wall_time(DATA_ENDS) == DATA_ENDS
+    assert Clock("replay", tmp_path / "nothing").to_wall_time(DATA_ENDS) == DATA_ENDS
+    for moment in (FILLED, DATA_ENDS, FILLED + timedelta(hours=5)):
+        assert replay.to_wall_time(replay.to_data_time(moment)) == moment

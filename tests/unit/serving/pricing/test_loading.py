@@ -1,0 +1,95 @@
+"""What the desk knows of each product when it is loaded, against a slow reading of the panel."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from configs.settings import StorageSettings
+from serving.pricing.desk import Desk
+from serving.pricing.loading import desk_of, desk_on_disk
+from training.demand.elasticities import Elasticities
+from training.errors import NoChampion
+
+
+@pytest.fixture(scope="module")
+def desk(chain: Any) -> Desk:
+    return desk_on_disk(chain.settings.storage, chain.settings.demand)
+
+
+def test_the_desk_is_the_champion(chain: Any, desk: Desk) -> None:
+    assert (desk.name, desk.version, desk.digest) == ("demand", "1", chain.bundle.digest)
+    assert desk.card["version"] == "1"
+    assert desk.longest_weeks == 4
+
+
+def test_what_did_not_sell_for_half_a_year_is_off_the_shelf(chain: Any, desk: Desk) -> None:
+    assert "p39" in chain.sources.panel.product_ids
+    assert desk.assortment.product_ids.tolist() == [f"p{place:02d}" for place in range(39)]
+    assert desk.state.history.product_ids.tolist() == desk.assortment.product_ids.tolist()
+
+
+def test_prices_come_from_the_books(chain: Any, desk: Desk) -> None:
+    panel, known = chain.sources.panel, desk.assortment
+    for at in range(len(known)):
+        seen = [
+            paid
+            for paid, units, imputed in zip(panel.paid_price[at], panel.units[at], panel.imputed[at], strict=True)
+            if units > 0 and not imputed
+        ]
+        assert (known.lowest_price[at], known.highest_price[at]) == (min(seen), max(seen))
+        assert known.current_price[at] == round(float(panel.shelf_price[at, -1]), 2)
+        sold = [week for week in range(30) if panel.units[at, week] > 0]
+        assert known.weeks_since_last_sale[at] == 29 - sold[-1]
+    assert np.isnan(known.unit_cost).all()
+    assert np.isnan(known.list_price).all()
+
+
+def test_the_data_ends_where_the_last_trading_week_does(desk: Desk) -> None:
+    assert desk.assortment.data_until == datetime(2024, 7, 29, 4, 0, tzinfo=UTC)  # Monday midnight in New York
+    assert desk.assortment.trained_until == datetime(2024, 7, 29, 4, 0, tzinfo=UTC)
+
+
+def test_elasticities_are_those_of_the_bundle(chain: Any, desk: Desk) -> None:
+    fitted, known = Elasticities.load(chain.bundle), desk.assortment
+    at = {product_id: place for place, product_id in enumerate(fitted.product_ids.tolist())}
+    for place, product_id in enumerate(known.product_ids.tolist()):
+        assert known.elasticity_location[place] == fitted.location[at[product_id]]
+        assert known.elasticity_scale[place] == fitted.scale[at[product_id]]
+        assert known.elasticity_source[place] == fitted.sources[at[product_id]]
+
+
+def test_shares_of_stores_are_whole(desk: Desk) -> None:
+    known = desk.assortment
+    assert known.store_ids.tolist() == ["s0", "s1", "s2"]
+    assert len(known.pair_share) == 39 * 3 - 1  # p38 never sold at s2
+    shares = np.bincount(known.pair_product_idx, known.pair_share)
+    np.testing.assert_allclose(shares, 1, rtol=1e-9)
+    assert known.pair_of(known.index_of(["p38"]), known.store_index_of(["s2"])).tolist() == [-1]
+
+
+def test_packs_of_one_line_are_one_family(desk: Desk) -> None:
+    known = desk.assortment
+    assert known.family[0] == known.family[1] != ""
+    assert known.pack_size[:2].tolist() == [12.0, 24.0]
+    assert known.family[38] == ""  # its larger pack is off the shelf
+    assert known.family[0] != known.family[2]
+
+
+def test_a_product_never_seen_to_sell_at_a_price_has_no_support(chain: Any) -> None:
+    panel, stores = chain.sources.panel, chain.sources.stores
+    blind = panel.imputed.copy()
+    blind[3] = True
+    known = desk_of(chain.bundle, replace(panel, imputed=blind), stores, chain.settings.demand, "UTC").assortment
+    assert np.isnan([known.lowest_price[3], known.highest_price[3]]).all()
+    assert np.isfinite(np.delete(known.lowest_price, 3)).all()
+    assert known.data_until == datetime(2024, 7, 29, tzinfo=UTC)
+
+
+def test_without_a_champion_there_is_no_desk(chain: Any, tmp_path: Path) -> None:
+    settings = chain.settings.model_copy(update={"storage": StorageSettings(root=tmp_path, min_free_gb=0)})
+    with pytest.raises(NoChampion, match="fairshelf train demand"):
+        desk_on_disk(settings.storage, settings.demand)
