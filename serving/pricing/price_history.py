@@ -117,15 +117,22 @@ class PriceHistory:
         connection.execute(ENDS.insert().values(row))
 
     def observe(self, entries: Iterable[Entry], recorded_at: datetime) -> int:
-        """Put prices seen in the books on record, those that are not on it yet.
+        """Put prices seen in the books on record: what begins after the last one of its scope and differs from it.
+
+        Args:
+            entries: Prices seen, each scope's in the order of time.
+            recorded_at: Now.
 
         Returns:
             How many were new.
         """
-        offered = list(entries)
         with self._engine.begin() as connection:
-            known = _observed(connection)
-            new = [entry for entry in offered if (*entry.scope, to_us(entry.valid_from)) not in known]
+            last, new = _last_observed(connection), []
+            for entry in entries:
+                began_us, price = last.get(entry.scope, (-1, None))
+                if to_us(entry.valid_from) > began_us and entry.price != price:
+                    last[entry.scope] = (to_us(entry.valid_from), entry.price)
+                    new.append(entry)
             return self.add(connection, new, recorded_at)
 
     def of(self, product_ids: Sequence[str]) -> dict[str, list[Price]]:
@@ -200,7 +207,8 @@ def _row(entry: Entry, recorded_at: datetime) -> Mapping[str, object]:
     }
 
 
-def _observed(connection: sa.Connection) -> set[tuple[str, str, str, int]]:
-    columns = (HISTORY.c.product_id, HISTORY.c.store_id, HISTORY.c.channel, HISTORY.c.valid_from_us)
-    asked = sa.select(*columns).where(HISTORY.c.source == OBSERVED)
-    return {(row[0], row[1], row[2], int(row[3])) for row in connection.execute(asked)}
+def _last_observed(connection: sa.Connection) -> dict[Scope, tuple[int, Decimal | None]]:
+    """Give each scope's latest price seen in the books, and when it began."""
+    columns = (HISTORY.c.product_id, HISTORY.c.store_id, HISTORY.c.channel, HISTORY.c.valid_from_us, HISTORY.c.price)
+    asked = sa.select(*columns).where(HISTORY.c.source == OBSERVED).order_by(HISTORY.c.valid_from_us)
+    return {Scope(*row[:3]): (int(row[3]), Decimal(row[4])) for row in connection.execute(asked)}

@@ -18,6 +18,7 @@ import sqlalchemy as sa
 
 from configs.settings import PROJECT_ROOT
 from privacy.state import open_state
+from serving.app import TABLE
 
 pytestmark = pytest.mark.e2e
 
@@ -140,4 +141,4 @@ def test_the_bento_holds_the_packages_and_serves(tmp_path: Path) -> None:
     assert (bento.parent / "src" / "features" / "feature_store.yaml").exists()
     with served(tmp_path, str(bento.parent), tmp_path) as (url, _):
         document = httpx.get(f"{url}/openapi.json").json()
-        assert json.dumps(document["paths"]).count("operationId") == 10
+        assert json.dumps(document["paths"]).count("operationId") == len(TABLE)

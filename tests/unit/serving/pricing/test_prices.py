@@ -116,12 +116,17 @@ def test_the_answer_is_on_record(counter: Any) -> None:
 
 def test_what_the_books_show_is_put_on_record_once(counter: Any) -> None:
     now = counter.clock()
-    entries = [Entry(Scope("10"), Decimal("2.40"), "USD", now - timedelta(days=n), None, OBSERVED) for n in range(3)]
+
+    def entry(amount: str, n_days: int, store_id: str = "") -> Entry:
+        return Entry(Scope("10", store_id), Decimal(amount), "USD", now - timedelta(days=n_days), None, OBSERVED)
+
+    entries = [entry("2.40", 9), entry("2.60", 8), entry("2.40", 7)]
     assert counter.pricing.history.observe(entries, now) == 3
     assert counter.pricing.history.observe(entries, now) == 0
-    more = Entry(Scope("10", "s1"), Decimal("2.40"), "USD", now, None, OBSERVED)
-    assert counter.pricing.history.observe([*entries, more], now) == 1
-    assert len(counter.pricing.history.of(["10"])["10"]) == 4
+    assert counter.pricing.history.observe([*entries, entry("2.40", 7, "s1")], now) == 1
+    assert counter.pricing.history.observe([entry("2.40", 5)], now) == 0  # the same price goes on
+    assert counter.pricing.history.observe([entry("2.50", 5)], now) == 1
+    assert len(counter.pricing.history.of(["10"])["10"]) == 5
 
 
 def test_a_published_price_wins_over_a_later_observed_one(counter: Any) -> None:
