@@ -24,7 +24,7 @@ def negative_binomial_quantiles(mean: Floats, dispersion: Floats) -> Floats:
         (..., 9) units at `LEVELS`; whole numbers, never falling along the last axis.
 
     >>> negative_binomial_quantiles(np.array([2.0]), np.array([0.5]))
-    array([[0., 0., 1., 1., 2., 2., 3., 3., 4.]])
+    array([[0., 0., 1., 1., 1., 2., 3., 3., 5.]])
     """
     mu = np.maximum(mean, _LEAST_MEAN).ravel()
     alpha = np.maximum(dispersion, _LEAST_DISPERSION).ravel()
