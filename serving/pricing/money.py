@@ -15,11 +15,6 @@ def money(amount: Decimal, currency: str) -> dict[str, Any]:
     return {"amount": plain(amount), "currency": currency}
 
 
-def optional_money(amount: Decimal | None, currency: str) -> dict[str, Any] | None:
-    """Write an amount that may be unknown."""
-    return None if amount is None else money(amount, currency)
-
-
 def plain(amount: Decimal) -> str:
     """Write an amount as a decimal string, never with fewer than two decimals or an exponent.
 
