@@ -6,6 +6,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from configs.demand import DemandSettings
+from configs.fairness import FairnessSettings
 from configs.fields import (
     PROJECT_ROOT,
     AnchoredPath,
@@ -67,6 +68,11 @@ class StorageSettings(Section):
         return self.root / "audit"
 
     @property
+    def demographics_log(self) -> Path:
+        """Who opened the sealed demographics, when and why."""
+        return self.audit / "access.jsonl"
+
+    @property
     def keys(self) -> Path:
         """Secrets: pseudonym keys, audit key pair, API keys (hashed)."""
         return self.root / "keys"
@@ -119,6 +125,13 @@ class HeadSettings(Section):
     learning_rate: Annotated[float, Field(gt=0, le=1)]
 
 
+class GroupReweightingSettings(Section):
+    """Which groups of customers training evens out, and how far; never by anything sensitive."""
+
+    by: Literal["none", "activity", "store"]
+    strength: Share
+
+
 class TwoTowerSettings(Section):
     """Size, loss and training of the two-tower recommender."""
 
@@ -134,6 +147,8 @@ class TwoTowerSettings(Section):
     weight_decay: Annotated[float, Field(ge=0, le=1)]
     seed: Annotated[int, Field(ge=0, le=2**32 - 1)]
     head: HeadSettings
+    exposure_strength: Share
+    group_reweighting: GroupReweightingSettings
 
 
 class EvaluationSettings(Section):
@@ -233,6 +248,7 @@ class Settings(Section):
     two_tower: TwoTowerSettings
     demand: DemandSettings
     evaluation: EvaluationSettings
+    fairness: FairnessSettings
     pricing: PricingSettings
     promotion: PromotionSettings
     serving: ServingSettings

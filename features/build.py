@@ -15,10 +15,9 @@ from configs.settings import FeatureSettings
 from features import columns, locks
 from features.build_record import read_record, update_record
 from features.lake import Lake
-from features.pipelines.customers import customer_histories, customer_profiles
-from features.pipelines.products import product_profiles
 from features.pipelines.purchases import basket_purchases, basket_visits, merchandise_lines, of_customers
-from features.tables import CUSTOMER_HISTORY, CUSTOMER_PROFILE, PRODUCT_PROFILE, VIEWS, snapshot_path, snapshots
+from features.pipelines.snapshots import Reduced, snapshot_views
+from features.tables import VIEWS, snapshot_path, snapshots
 
 PIPELINE_VERSION: Final = "1"  # raise it when a feature's definition changes: tables of another version are rebuilt
 
@@ -100,17 +99,24 @@ def _discard_outdated(tables_dir: Path, inputs: dict[str, str]) -> None:
 class _Engine:
     """A DuckDB connection with the lake's lines at hand, reduced once for every snapshot."""
 
-    def __init__(self, lake: Lake, customers: Collection[str] | None, counted: Collection[str] | None) -> None:
+    def __init__(
+        self, lake: Lake, customers: Collection[str] | None, counted_customers: Collection[str] | None
+    ) -> None:
         self._connection = ibis.duckdb.connect()
         self._connection.raw_sql("SET TimeZone = 'UTC'")
-        self._products = self._connection.read_parquet(lake.path(columns.PRODUCTS))
+        products = self._connection.read_parquet(lake.path(columns.PRODUCTS))
         transactions = self._connection.read_parquet(lake.path(columns.TRANSACTIONS))
-        merchandise = merchandise_lines(transactions, self._products)
-        self._lines = self._keep("lines", _listed(merchandise, customers))
-        self._purchases = self._keep("purchases", basket_purchases(self._lines))
-        self._visits = self._keep("visits", basket_visits(self._lines))
-        self._counted_lines = self._keep("counted_lines", _listed(merchandise, counted))
-        self._counted_purchases = self._keep("counted_purchases", basket_purchases(self._counted_lines))
+        merchandise = merchandise_lines(transactions, products)
+        lines = self._keep("lines", _listed(merchandise, customers))
+        counted = self._keep("counted_lines", _listed(merchandise, counted_customers))
+        self._reduced = Reduced(
+            products=products,
+            lines=lines,
+            purchases=self._keep("purchases", basket_purchases(lines)),
+            visits=self._keep("visits", basket_visits(lines)),
+            counted_lines=counted,
+            counted_purchases=self._keep("counted_purchases", basket_purchases(counted)),
+        )
 
     def __enter__(self) -> "_Engine":
         return self
@@ -120,14 +126,8 @@ class _Engine:
 
     def views(self, as_of: datetime, settings: FeatureSettings) -> dict[str, ir.Table]:
         """Give the expression of each view as of one moment, in a fixed row order."""
-        histories = customer_histories(self._purchases, as_of, settings)
-        profiles = customer_profiles(self._lines, self._visits, as_of)
-        products = product_profiles(self._products, self._counted_purchases, self._counted_lines, as_of, settings)
-        return {
-            CUSTOMER_HISTORY: histories.order_by(columns.CUSTOMER_ID),
-            CUSTOMER_PROFILE: profiles.order_by(columns.CUSTOMER_ID),
-            PRODUCT_PROFILE: products.order_by(columns.PRODUCT_ID),
-        }
+        views = snapshot_views(self._reduced, as_of, settings)
+        return {name: rows.order_by(rows.columns[0]) for name, rows in views.items()}
 
     def write(self, rows: ir.Table, path: Path) -> None:
         """Write rows to a hidden file, then give it its name."""

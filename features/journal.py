@@ -163,6 +163,16 @@ class Journal:
                 for row in connection.execute(statement)
             ]
 
+    def purchases_since(self, moment: datetime) -> list[Event]:
+        """List everybody's purchases that occurred at or after a wall-clock moment, in journal order."""
+        statement = (
+            sa.select(_EVENTS)
+            .where(_EVENTS.c.type == PURCHASE, _EVENTS.c.occurred_us >= _microseconds(moment))
+            .order_by(_EVENTS.c.seq)
+        )
+        with self._engine.connect() as connection:
+            return [_event(row) for row in connection.execute(statement)]
+
     def last_seqs(self) -> dict[str, int]:
         """Give the place of the newest feature-changing event of everyone who has one."""
         statement = (

@@ -5,6 +5,7 @@ filters, join keys, group keys, windows, orders and limits. What is not understo
 """
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,11 +13,15 @@ import ibis
 import ibis.expr.operations as ops
 import ibis.expr.types as ir
 
+from configs.settings import FeatureSettings
+from features import columns
 from features.build_prices import LAKE_TABLES
 from features.coercion import ARROW_TYPES
 from features.contracts import CONTRACTS, describes_a_person
 from features.errors import LineageUnknown
 from features.pipelines.prices import price_views
+from features.pipelines.purchases import merchandise_lines
+from features.pipelines.snapshots import Reduced, snapshot_views
 from features.price_views import build_price_views
 from features.services import PRICE_V1, build_services
 from features.views import build_views
@@ -26,7 +31,21 @@ Columns = frozenset[Column]
 
 ANY_ROW: Final = "*"  # stands for a table's rows where none of its columns is read
 
+# Windows, caps and moments change values and rows, never the columns they come from: any will do.
 _SOME_ZONE: Final = "UTC"
+_SOME_MOMENT: Final = datetime(2000, 1, 1, tzinfo=UTC)
+_SOME_WINDOWS: Final = FeatureSettings(
+    snapshot_step_days=1,
+    n_training_snapshots=1,
+    history_length=1,
+    session_length=1,
+    half_life_short_days=1,
+    half_life_long_days=1,
+    popularity_days=1,
+    price_window_days=1,
+    online_ttl_days=1,
+    clock="wall",
+)
 _NOWHERE: Final = Path("/")
 
 
@@ -48,8 +67,7 @@ def service_lineage(service: str = PRICE_V1) -> dict[str, dict[str, Columns]]:
     projections = [part for known in services if known.name == service for part in known.feature_view_projections]
     if not projections:
         raise LineageUnknown(service=service, view="no view", missing=[])
-    tables = lake_tables()
-    expressions = price_views({name: tables[name] for name in LAKE_TABLES}, _SOME_ZONE)
+    expressions = _expressions()
     lineage = {}
     for part in projections:
         if part.name not in expressions:
@@ -75,6 +93,14 @@ def personal_columns(lineage: Mapping[str, Mapping[str, Columns]]) -> tuple[str,
     """Name the columns about people in a lineage, in order."""
     traced = {column for features in lineage.values() for columns in features.values() for column in columns}
     return tuple(sorted(f"{table}.{column}" for table, column in traced if _is_personal(table, column)))
+
+
+def _expressions() -> dict[str, ir.Table]:
+    """Give the expression of every view there is, over contracts without rows."""
+    tables = lake_tables()
+    lines = merchandise_lines(tables[columns.TRANSACTIONS], tables[columns.PRODUCTS])
+    customers = snapshot_views(Reduced.of(tables[columns.PRODUCTS], lines), _SOME_MOMENT, _SOME_WINDOWS)
+    return customers | price_views({name: tables[name] for name in LAKE_TABLES}, _SOME_ZONE)
 
 
 def table_lineage(rows: ir.Table) -> dict[str, Columns]:

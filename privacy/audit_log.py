@@ -4,14 +4,38 @@ import fcntl
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import Any, BinaryIO, Final
 
 from privacy.errors import AuditLogBroken
 
 _GENESIS: Final = "0" * 64
+
+Seal = Callable[[bytes], str]
+
+
+@dataclass(frozen=True)
+class LogEntry:
+    """One line of a log that was found whole.
+
+    Attributes:
+        actor: Who did it.
+        action: What was done.
+        facts: What else was written down.
+        digest: SHA-256 of the line.
+        sealed: The bytes that the seal was put on: the whole line but the seal, its place in the chain among it.
+        seal: What the writer's `seal` gave for them; None without one.
+    """
+
+    actor: str
+    action: str
+    facts: Mapping[str, Any]
+    digest: str
+    sealed: bytes
+    seal: str | None
 
 
 class AuditLog:
@@ -28,13 +52,14 @@ class AuditLog:
         self._path = path
         self._head = path.with_name(f"{path.name}.head")
 
-    def append(self, actor: str, action: str, facts: Mapping[str, object]) -> str:
+    def append(self, actor: str, action: str, facts: Mapping[str, object], *, seal: Seal | None = None) -> str:
         """Add an entry and wait until it is on disk.
 
         Args:
             actor: Who did it: a role or a component.
             action: What was done, in a word or two.
             facts: What else must be known, without customer ids; values that JSON can hold.
+            seal: Signs the entry with its place in the chain; None leaves it unsigned.
 
         Returns:
             The entry's digest.
@@ -42,14 +67,16 @@ class AuditLog:
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with _open_private(self._path) as file:
             fcntl.flock(file, fcntl.LOCK_EX)
-            entry = {
+            entry: dict[str, object] = {
                 "at": datetime.now(UTC).isoformat(),
                 "actor": actor,
                 "action": action,
                 "facts": dict(facts),
                 "previous": self._read_head()[1],
             }
-            line = json.dumps(entry, sort_keys=True).encode()
+            if seal is not None:
+                entry["seal"] = seal(_line(entry))
+            line = _line(entry)
             file.write(line + b"\n")
             _flush(file)
             digest = hashlib.sha256(line).hexdigest()
@@ -62,27 +89,46 @@ class AuditLog:
         Raises:
             AuditLogBroken: If the log is not as it was written; names the first line that shows it.
         """
-        expected, n_lines = _GENESIS, 0
-        for n_lines, line in enumerate(self._lines(), start=1):
-            if _previous(line) != expected:
-                raise AuditLogBroken(path=self._path, line=n_lines, problem="does not follow from the line before it")
-            expected = hashlib.sha256(line).hexdigest()
-        n_written, head = self._read_head()
-        if n_lines != n_written:
-            raise AuditLogBroken(path=self._path, line=n_lines, problem=f"is the last, but {n_written} were written")
-        if head != expected:
-            raise AuditLogBroken(path=self._path, line=n_lines, problem="is not what was written last")
+        self.entries()
 
-    def _lines(self) -> Iterator[bytes]:
-        if self._path.exists():
-            yield from self._path.read_bytes().splitlines()
+    def entries(self) -> list[LogEntry]:
+        """Read the log, oldest entry first, and check the very bytes that were read.
+
+        Raises:
+            AuditLogBroken: If the log is not as it was written; names the first line that shows it.
+        """
+        lines, (n_written, head) = self._content()
+        expected, found = _GENESIS, []
+        for number, line in enumerate(lines, start=1):
+            entry = _entry(line, expected)
+            if entry is None:
+                raise AuditLogBroken(path=self._path, line=number, problem="does not follow from the line before it")
+            expected = entry.digest
+            found.append(entry)
+        if len(lines) != n_written:
+            raise AuditLogBroken(path=self._path, line=len(lines), problem=f"is the last, but {n_written} were written")
+        if head != expected:
+            raise AuditLogBroken(path=self._path, line=len(lines), problem="is not what was written last")
+        return found
+
+    def _content(self) -> tuple[list[bytes], tuple[int, str]]:
+        """Read the lines and the head together, while nobody is between writing the one and the other."""
+        try:
+            file = self._path.open("rb")
+        except FileNotFoundError:
+            return [], self._read_head()
+        with file:
+            fcntl.flock(file, fcntl.LOCK_SH)
+            return file.read().splitlines(), self._read_head()
 
     def _read_head(self) -> tuple[int, str]:
         try:
             count, digest = self._head.read_text(encoding="ascii").split()
+            return int(count), digest
         except FileNotFoundError:
             return 0, _GENESIS
-        return int(count), digest
+        except ValueError:
+            raise AuditLogBroken(path=self._head, line=1, problem="is no count and digest") from None
 
     def _write_head(self, n_lines: int, digest: str) -> None:
         draft = self._head.with_name(f".{self._head.name}")
@@ -101,9 +147,24 @@ def _flush(file: BinaryIO) -> None:
     os.fsync(file.fileno())
 
 
-def _previous(line: bytes) -> str | None:
+def _line(entry: Mapping[str, object]) -> bytes:
+    return json.dumps(entry, sort_keys=True).encode()
+
+
+def _entry(line: bytes, previous: str) -> LogEntry | None:
+    """Read a line; None unless it is an entry that follows the line with this digest."""
     try:
-        entry = json.loads(line)
+        content = json.loads(line)
     except ValueError:
         return None
-    return entry.get("previous") if isinstance(entry, dict) else None
+    if not isinstance(content, dict) or content.get("previous") != previous:
+        return None
+    seal, facts = content.pop("seal", None), content.get("facts")
+    return LogEntry(
+        actor=str(content.get("actor")),
+        action=str(content.get("action")),
+        facts=facts if isinstance(facts, dict) else {},
+        digest=hashlib.sha256(line).hexdigest(),
+        sealed=_line(content),
+        seal=seal if isinstance(seal, str) else None,
+    )

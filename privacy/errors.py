@@ -11,10 +11,10 @@ class PrivacyError(Exception):
 class KeyMissing(PrivacyError):
     """A secret key is not there and may not be made."""
 
-    def __init__(self, *, path: Path, supply: str) -> None:
+    def __init__(self, *, path: Path, supply: str, setting: str = "privacy.create_missing_keys") -> None:
         super().__init__(
             f"no key at {path}. {supply}, readable by its owner alone (chmod 600), "
-            "or set privacy.create_missing_keys=true to let development make its own."
+            f"or set {setting}=true to let development make its own."
         )
 
 
@@ -24,7 +24,7 @@ class KeyUnusable(PrivacyError):
     def __init__(self, *, path: Path, problem: str) -> None:
         super().__init__(
             f"{path} does not hold a usable key: {problem}. Restore it from a backup; "
-            "with a new key every customer gets a new pseudonym."
+            "a new key neither gives customers the pseudonyms they have nor fits what the old one signed."
         )
 
 

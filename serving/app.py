@@ -19,6 +19,7 @@ from serving.log import failed, info
 from serving.metrics import answered, timed
 from serving.openapi import openapi
 from serving.routes import PUBLIC, ROUTES, Route
+from serving.routes_fairness import FAIRNESS_ROUTES
 from serving.routes_pricing import PRICING_ROUTES
 from serving.schemas import JsonDocument
 from serving.services import Services
@@ -36,6 +37,7 @@ async def _openapi(_services: Services, _call: Call) -> Reply:
 TABLE: Final = (
     *ROUTES,
     *PRICING_ROUTES,
+    *FAIRNESS_ROUTES,
     Route(
         method="GET",
         path="/openapi.json",
@@ -97,9 +99,9 @@ class Address:
         """Answer one request, whatever happens."""
         headers = door.headers_of(scope)
         visit = _Visit(door.request_id_of(headers))
-        extra: Mapping[str, str] = {}
         try:
             reply = await self._answer(scope, receive, headers, visit)
+            extra = reply.headers
         except ClientGone:
             return
         except Refusal as refusal:

@@ -4,7 +4,9 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Final
 
-from configs.settings import Settings
+from configs.settings import ServingSettings, Settings
+from fairness.audit_store import AuditStore
+from fairness.committee import REPORTS, Committee, open_committee
 from features.clock import Clock
 from features.errors import FeatureError
 from features.events import EventRecorder
@@ -12,12 +14,14 @@ from features.journal import Journal
 from features.store import Store
 from features.tables import PRICE_WEEK
 from privacy.consent import ConsentLedger
-from privacy.pseudonyms import load_pseudonymizer
+from privacy.pseudonyms import Pseudonymizer, load_pseudonymizer
 from privacy.state import open_state
 from serving.bundles import BundleHolder
 from serving.champion import Champion
+from serving.cleared import evidence_files, require_still_audited
 from serving.decisions import DecisionLog
 from serving.events import EventDoor
+from serving.fairness_desk import FairnessDesk
 from serving.keys import load_keys
 from serving.loading import champion_on_disk
 from serving.log import failed, info
@@ -28,6 +32,7 @@ from serving.pricing.loading import desk_on_disk
 from serving.recommend import Recommender
 from serving.services import Services, limits_from
 from serving.similar import SimilarProducts
+from serving.standing import Standings
 from serving.stock import Stock
 from training.artifact import POINTER
 from training.demand.forecaster import MODEL_NAME as DEMAND
@@ -52,7 +57,9 @@ def assemble(settings: Settings) -> Services:
     recorder = EventRecorder(Journal(state), store, consent, settings.features, clock)
     decisions = DecisionLog(state, serving.decisions)
     stock = Stock(storage.lake)
-    bundles, desks = _holders(settings)
+    committee = open_committee(storage, settings.fairness.release, _now)
+    standings = Standings(settings.fairness, keys_dir=storage.keys, committee=committee, now=_now)
+    bundles, desks = _holders(settings, committee)
     holders: dict[str, BundleHolder[Any]] = {MODEL: bundles, DEMAND: desks}
     _catch_up(recorder)
     return Services(
@@ -71,37 +78,51 @@ def assemble(settings: Settings) -> Services:
             now=_now,
         ),
         similar=SimilarProducts(stock=stock, decisions=decisions, settings=serving.recommend, now=_now),
-        events=EventDoor(
-            sink=recorder,
-            pseudonyms=pseudonyms,
-            settings=serving.events,
-            retry_after_s=serving.retry_after_s,
-            now=_now,
-        ),
+        events=_event_door(recorder, pseudonyms, serving),
         decisions=decisions,
-        models=ModelShelf(storage.bundles, holders),
+        models=ModelShelf(storage.bundles, holders, standings),
         pricing=pricing_of(settings, engine=state, decisions=decisions, desk=desks.champion, clock=clock),
+        fairness=FairnessDesk(
+            AuditStore(storage.reports / REPORTS), committee, standings, keys_dir=storage.keys, now=_now
+        ),
         state=state,
     )
 
 
-def _holders(settings: Settings) -> tuple[BundleHolder[Champion], BundleHolder[Desk]]:
+def _holders(settings: Settings, committee: Committee) -> tuple[BundleHolder[Champion], BundleHolder[Desk]]:
     """Make what holds the recommender and the demand models, each still empty."""
-    storage, retry_after_s = settings.storage, settings.serving.retry_after_s
+    storage, fairness, retry_after_s = settings.storage, settings.fairness, settings.serving.retry_after_s
+    recheck = partial(require_still_audited, fairness=fairness, now=_now, committee=committee)
+    prices = storage.feast / "tables" / PRICE_WEEK  # a folder: its time changes with the table in it
     recommender = BundleHolder(
         name=MODEL,
         pointer=storage.bundles / MODEL / POINTER,
-        load=partial(champion_on_disk, storage.bundles, MODEL),
+        load=partial(champion_on_disk, storage, fairness, MODEL, _now, committee=committee),
         retry_after_s=retry_after_s,
+        watched=partial(evidence_files, storage, MODEL),
+        recheck=recheck,
+        now=_now,
     )
     demand = BundleHolder(
         name=DEMAND,
         pointer=storage.bundles / DEMAND / POINTER,
-        load=partial(desk_on_disk, storage, settings.demand),
+        load=partial(desk_on_disk, storage, settings.demand, fairness, _now, committee=committee),
         retry_after_s=retry_after_s,
-        watched=(storage.feast / "tables" / PRICE_WEEK,),  # a folder: its time changes with the table in it
+        watched=lambda: (*evidence_files(storage, DEMAND), prices),
+        recheck=recheck,
+        now=_now,
     )
     return recommender, demand
+
+
+def _event_door(recorder: EventRecorder, pseudonyms: Pseudonymizer, serving: ServingSettings) -> EventDoor:
+    return EventDoor(
+        sink=recorder,
+        pseudonyms=pseudonyms,
+        settings=serving.events,
+        retry_after_s=serving.retry_after_s,
+        now=_now,
+    )
 
 
 def _now() -> datetime:

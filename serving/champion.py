@@ -2,8 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
+from fairness.clearance import Clearance
 from serving.ports import Ranker
 from serving.shelf import Shelf
 
@@ -16,6 +18,7 @@ class Champion:
         name: Model name, such as `two-tower`.
         version: Version of the bundle.
         digest: Digest of the bundle, as the champion pointer names it.
+        clearance: Of its audit; it ends.
         ranker: The loaded model.
         shelf: Its products.
         card: The `model` block of every answer.
@@ -25,7 +28,13 @@ class Champion:
     name: str
     version: str
     digest: str
+    clearance: Clearance
     ranker: Ranker
     shelf: Shelf
     card: Mapping[str, Any]
     facts: Mapping[str, Any]
+
+    @property
+    def cleared_until(self) -> datetime:
+        """When it must leave service, unless it is cleared anew."""
+        return self.clearance.until

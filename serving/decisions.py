@@ -49,6 +49,19 @@ def new_decision_id() -> str:
     return f"dec_{secrets.token_hex(12)}"
 
 
+def decisions_since(engine: sa.Engine, created_at: str) -> list[Decision]:
+    """Read the decisions on disk from a moment on, oldest first.
+
+    Args:
+        engine: Database of the records.
+        created_at: RFC 3339 in UTC, as decisions are stamped.
+    """
+    _METADATA.create_all(engine)
+    statement = sa.select(_DECISIONS).where(_DECISIONS.c.created_at >= created_at).order_by(_DECISIONS.c.created_at)
+    with engine.connect() as connection:
+        return [Decision(row[0], row[1], row[2], json.loads(row[3])) for row in connection.execute(statement)]
+
+
 class DecisionLog:
     """A bounded queue in front of a table.
 

@@ -188,6 +188,102 @@ class ModelVersionUnknown(Refusal):
         )
 
 
+class FairnessReportUnknown(Refusal):
+    """No fairness report is on record under an id."""
+
+    def __init__(self, *, report_id: str) -> None:
+        super().__init__(f"no fairness report {report_id!r} on record. Choose one that GET /v1/fairness-reports lists.")
+
+
+class FairnessReportDamaged(Refusal):
+    """A fairness report is not as the auditor signed it."""
+
+    def __init__(self, *, report_id: str) -> None:
+        super().__init__(
+            f"fairness report {report_id!r} is not as the auditor signed it, so nothing rests on it. "
+            "Restore its files from a backup, or run `fairshelf audit` again; GET /v1/fairness-reports says more."
+        )
+
+
+class FairnessPageUnknown(Refusal):
+    """A fairness report was stored without one of its pages."""
+
+    def __init__(self, *, report_id: str, page: str) -> None:
+        super().__init__(
+            f"fairness report {report_id!r} was stored without its {page}. Read the figures themselves at "
+            f"/v1/fairness-reports/{report_id}, or run `fairshelf audit` again, which writes its pages."
+        )
+
+
+class AlreadySignedOff(Refusal):
+    """A member of the committee said the same of a report before."""
+
+    def __init__(self, *, problem: str) -> None:
+        super().__init__(f"{problem.rstrip('.')}. Read the report's sign_offs for what is on record.")
+
+
+class WaiverUnknown(Refusal):
+    """No waiver is on record under an id."""
+
+    def __init__(self, *, waiver_id: str) -> None:
+        super().__init__(f"no waiver {waiver_id!r} on record. GET /v1/waivers lists what there is.")
+
+
+class OwnWaiver(Refusal):
+    """Whoever asked for a waiver may not approve it as well."""
+
+    def __init__(self, *, waiver_id: str) -> None:
+        super().__init__(
+            f"waiver {waiver_id!r} was asked for with this key, and nobody approves his own waiver. Ask a colleague "
+            "with an ethics key of another name to approve it."
+        )
+
+
+class WaiverClosed(Refusal):
+    """A waiver cannot be moved so from where it stands."""
+
+    def __init__(self, *, problem: str) -> None:
+        super().__init__(f"{problem.rstrip('.')}. GET /v1/waivers lists where each stands.")
+
+
+class WaiverNotAllowed(Refusal):
+    """What a waiver is asked for cannot be waived."""
+
+    def __init__(self, *, problem: str) -> None:
+        super().__init__(f"{problem.rstrip('.')}. Read the report's measures for what decides.")
+        self.errors = (FieldError(field="measure", code="NOT_WAIVABLE", message=problem),)
+
+
+class WaiverTimeInvalid(Refusal):
+    """A waiver would end too late, or before it began."""
+
+    def __init__(self, *, problem: str) -> None:
+        super().__init__(f"{problem.rstrip('.')}. Send an expires_at that the policy allows.")
+        self.errors = (FieldError(field="expires_at", code="OUT_OF_RANGE", message=problem),)
+
+
+class CommitteeLogBroken(Refusal):
+    """The committee's log is not as it was written, so nobody can say what it decided."""
+
+    def __init__(self, *, retry_after_s: int) -> None:
+        self.retry_after_s = retry_after_s
+        super().__init__(
+            "the ethics committee's log is not as it was written, so what it decided cannot be told and nothing new is "
+            "taken in. Keep the log as evidence; the operator finds the fault with `fairshelf doctor`."
+        )
+
+
+class CommitteeKeysUnusable(Refusal):
+    """A key that the committee's record needs is missing or does not fit."""
+
+    def __init__(self, *, retry_after_s: int) -> None:
+        self.retry_after_s = retry_after_s
+        super().__init__(
+            "this server lacks a key of the auditor or the ethics committee, so it can neither check nor sign, and "
+            "nothing of this request was kept. Ask the operator to supply it; `fairshelf doctor` names the file."
+        )
+
+
 class NotReady(Refusal):
     """No verified model is loaded."""
 
@@ -196,7 +292,8 @@ class NotReady(Refusal):
         because = " The champion on disk was refused; the log and GET /v1/models say why." if refused else ""
         super().__init__(
             f"no verified champion of model {model!r} is loaded.{because} Train one with `fairshelf train {model}`, "
-            f"then `fairshelf promote {model}`; this server picks it up by itself."
+            f"audit it with `fairshelf audit {model}`, then `fairshelf promote {model}`; this server picks it up by "
+            "itself."
         )
 
 

@@ -18,6 +18,7 @@ from serving.schemas import Role
 HASHES: Final = "api_keys.json"
 PLAIN: Final = "api_keys.txt"
 ROLES: Final[tuple[str, ...]] = get_args(Role)
+SECOND_ETHICS: Final = "ethics-2"  # nobody approves his own waiver, so trying that out takes two people
 
 _KEY_BYTES: Final = 32
 
@@ -69,7 +70,7 @@ class KeyRing:
 
 
 def load_keys(keys_dir: Path, *, create: bool) -> KeyRing:
-    """Read the issued keys; make one per role when there are none and development may.
+    """Read the issued keys; make one per role, and a second for ethics, when there are none and development may.
 
     The keys themselves are written once, to `api_keys.txt`, for their owner's eyes alone.
 
@@ -95,24 +96,26 @@ def load_keys(keys_dir: Path, *, create: bool) -> KeyRing:
 
 
 def read_plain_keys(keys_dir: Path) -> Mapping[str, str]:
-    """Read the development keys, by role; empty where none were made."""
+    """Read the development keys, by label: the role, or the role and a number; empty where none were made."""
     path = keys_dir / PLAIN
     if not path.exists():
         return {}
     pairs = (
         line.split() for line in path.read_text(encoding="ascii").splitlines() if line and not line.startswith("#")
     )
-    return {role: key for role, key in pairs}  # noqa: C416 - dict() cannot be typed from lists
+    return {label: key for label, key in pairs}  # noqa: C416 - dict() cannot be typed from lists
 
 
 def _make_keys(keys_dir: Path) -> None:
-    made = {role: f"fs_{role}_{secrets.token_urlsafe(_KEY_BYTES)}" for role in ROLES}
+    roles = {**{role: role for role in ROLES}, SECOND_ETHICS: "ethics"}  # by label
+    made = {label: f"fs_{role}_{secrets.token_urlsafe(_KEY_BYTES)}" for label, role in roles.items()}
     records = [
-        {"name": f"development-{role}", "sha256": hashlib.sha256(key.encode()).hexdigest(), "roles": [role]}
-        for role, key in made.items()
+        {"name": f"development-{label}", "sha256": hashlib.sha256(key.encode()).hexdigest(), "roles": [roles[label]]}
+        for label, key in made.items()
     ]
     lines = [
-        "# Development API keys, made on first start: role and key. Never use them in production.",
+        "# Development API keys, made on first start: role, with a number for its second key, and key. "
+        "Never use them in production.",
         *map(" ".join, made.items()),
     ]
     keys_dir.mkdir(mode=0o700, parents=True, exist_ok=True)

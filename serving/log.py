@@ -35,6 +35,11 @@ def info(message: str, **facts: Any) -> None:
     _LOGGER.info(message, extra={"facts": facts})
 
 
+def warned(message: str, **facts: Any) -> None:
+    """Log something that somebody should look after."""
+    _LOGGER.warning(message, extra={"facts": facts})
+
+
 def failed(message: str, failure: BaseException, **facts: Any) -> None:
     """Log a failure by its class and where it happened.
 

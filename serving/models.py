@@ -13,6 +13,7 @@ from serving.errors import FieldError, FieldsInvalid, ModelVersionUnknown
 from serving.lists import rfc3339
 from serving.schemas_models import ModelsAnswer, ModelVersionOut
 from serving.schemas_recommend import PrivacyOut
+from serving.standing import NO_STANDING, Standings
 from training.artifact import MANIFEST, champion_pointer
 from training.errors import TrainingError
 from training.manifest import Manifest
@@ -20,14 +21,19 @@ from training.manifest import Manifest
 Key = tuple[str, str]  # name and version, which are also the folders
 
 
-def model_card(manifest: Manifest) -> dict[str, Any]:
-    """Write the `model` block of an answer."""
+def model_card(manifest: Manifest, report_id: str | None) -> dict[str, Any]:
+    """Write the `model` block of an answer.
+
+    Args:
+        manifest: Of the bundle.
+        report_id: The fairness report that cleared it; None where there is none.
+    """
     privacy = manifest.privacy
     return {
         "name": manifest.name,
         "version": manifest.version,
         "trained_at": rfc3339(manifest.trained_at),
-        "fairness_report_id": manifest.audit_report,
+        "fairness_report_id": report_id,
         "privacy": {
             "mechanism": privacy.mechanism,
             "epsilon": privacy.epsilon,
@@ -43,11 +49,13 @@ class ModelShelf:
     Args:
         root: Folder of all bundles, one folder per model and version.
         holders: The loaded models by name.
+        standings: Says which bundles their audits clear.
     """
 
-    def __init__(self, root: Path, holders: Mapping[str, BundleHolder[Any]]) -> None:
+    def __init__(self, root: Path, holders: Mapping[str, BundleHolder[Any]], standings: Standings) -> None:
         self._root = root
         self._holders = holders
+        self._standings = standings
 
     def page(self, *, limit: int, cursor: str | None) -> ModelsAnswer:
         """List bundles by name, newest version first.
@@ -90,7 +98,9 @@ class ModelShelf:
         holder = self._holders.get(name)
         current = holder.current if holder else None
         waiting = holder.problem if holder and self._champion(name) == version else None
-        found, problem = _read(self._root / name / version / MANIFEST)
+        directory = self._root / name / version
+        found, problem = _read(directory / MANIFEST)
+        standing = self._standings.of_bundle(directory, found) if found else NO_STANDING
         return ModelVersionOut(
             name=name,
             version=version,
@@ -98,8 +108,11 @@ class ModelShelf:
             serving=current is not None and (current.name, current.version) == key,
             trained_at=found.trained_at if found else None,
             bundle_digest=found.digest if found else None,
-            fairness_report_id=found.audit_report if found else None,
-            privacy=PrivacyOut(**model_card(found)["privacy"]) if found else PrivacyOut(mechanism="unknown"),
+            fairness_report_id=standing.report_id,
+            cleared=standing.cleared,
+            cleared_until=standing.until,
+            reasons=standing.reasons,
+            privacy=PrivacyOut(**model_card(found, None)["privacy"]) if found else PrivacyOut(mechanism="unknown"),
             problem=problem or waiting,
             facts=found.model_dump(mode="json", exclude={"files"}) if found else {},
         )

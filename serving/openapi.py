@@ -12,7 +12,7 @@ from serving import errors
 from serving.errors import Refusal
 from serving.exchange import JSON_TYPE
 from serving.problems import KINDS, PROBLEM_TYPE
-from serving.routes import TEXT, Route
+from serving.routes import Route
 from serving.schemas import Problem
 
 API_VERSION: Final = "1.0.0"  # of the contract; it grows with every route and field added
@@ -103,7 +103,7 @@ def _successes(route: Route, schemas: Schemas) -> dict[str, Any]:
             "description": HTTPStatus(status).phrase,
             "content": {JSON_TYPE: {"schema": schemas[answer, "serialization"]}}
             if answer
-            else {TEXT: {"schema": {"type": "string"}}},
+            else {route.text_type: {"schema": {"type": "string"}}},
         }
         for status, answer in route.answers.items()
     }

@@ -37,6 +37,10 @@ class Ranked(Protocol):
 class Ranker(Protocol):
     """The loaded model."""
 
+    @property
+    def exposure_strength(self) -> float:
+        """Share of the suppliers' weights that lists are re-ranked with; 0 for none."""
+
     def rank(
         self,
         row: Mapping[str, Any],

@@ -12,6 +12,12 @@ from serving.errors import Refusal
 from serving.pricing import errors as pricing
 
 PROBLEM_TYPE: Final = "application/problem+json"
+_COME_BACK: Final = (
+    errors.NotReady,
+    errors.StorageUnavailable,
+    errors.CommitteeLogBroken,
+    errors.CommitteeKeysUnusable,
+)
 STORAGE_RETRY_S: Final = 5  # a locked database is free again within its own time limit
 
 
@@ -31,24 +37,35 @@ KINDS: Mapping[type[Refusal], Kind] = {
     errors.KeyUnknown: Kind(401, "UNKNOWN_API_KEY", "The API key is not known"),
     errors.RoleMissing: Kind(403, "ROLE_MISSING", "The API key has another role"),
     pricing.OwnOverride: Kind(403, "OWN_OVERRIDE", "Nobody approves his own override"),
+    errors.OwnWaiver: Kind(403, "OWN_WAIVER", "Nobody approves his own waiver"),
     errors.RouteUnknown: Kind(404, "UNKNOWN_ROUTE", "There is no such route"),
     errors.ProductUnknown: Kind(404, "UNKNOWN_PRODUCT", "The product is not known"),
     errors.DecisionUnknown: Kind(404, "UNKNOWN_DECISION", "The decision is not on record"),
     errors.ModelVersionUnknown: Kind(404, "UNKNOWN_MODEL_VERSION", "The model version is not here"),
     pricing.SuggestionUnknown: Kind(404, "UNKNOWN_SUGGESTION", "The price suggestion is not on record"),
+    errors.FairnessReportUnknown: Kind(404, "UNKNOWN_FAIRNESS_REPORT", "The fairness report is not on record"),
+    errors.FairnessPageUnknown: Kind(404, "UNKNOWN_FAIRNESS_PAGE", "The report was stored without the page"),
+    errors.WaiverUnknown: Kind(404, "UNKNOWN_WAIVER", "The waiver is not on record"),
     errors.MethodUnknown: Kind(405, "METHOD_NOT_ALLOWED", "The route has other methods"),
     errors.BodyTooSlow: Kind(408, "BODY_TIMEOUT", "The body did not arrive in time"),
     pricing.MoveIllegal: Kind(409, "ILLEGAL_MOVE", "The suggestion is in another state"),
     pricing.SuggestionExpired: Kind(409, "SUGGESTION_EXPIRED", "The suggestion's time is over"),
     pricing.ValidityOverlaps: Kind(409, "OVERLAPPING_VALIDITY", "Another price holds part of that time"),
     pricing.IdempotencyKeyReused: Kind(409, "IDEMPOTENCY_KEY_REUSED", "The key came with another request"),
+    errors.AlreadySignedOff: Kind(409, "ALREADY_SIGNED_OFF", "The report was signed by this person before"),
+    errors.WaiverClosed: Kind(409, "WAIVER_CLOSED", "The waiver is in another state"),
+    errors.FairnessReportDamaged: Kind(409, "FAIRNESS_REPORT_DAMAGED", "The report is not as it was written"),
     errors.BodyTooLarge: Kind(413, "BODY_TOO_LARGE", "The body is too large"),
     errors.ContentTypeUnsupported: Kind(415, "UNSUPPORTED_CONTENT_TYPE", "The body must be JSON"),
     errors.FieldsInvalid: Kind(422, "INVALID_FIELDS", "The request cannot be used as it stands"),
     pricing.OutsideGuardrails: Kind(422, "OUTSIDE_GUARDRAILS", "A hard guardrail forbids the price"),
+    errors.WaiverNotAllowed: Kind(422, "NOT_WAIVABLE", "The measure cannot be waived"),
+    errors.WaiverTimeInvalid: Kind(422, "WAIVER_TIME", "The waiver's time is not allowed"),
     errors.Unexpected: Kind(500, "INTERNAL_ERROR", "The service failed"),
     errors.NotReady: Kind(503, "NO_CHAMPION", "No verified model is loaded"),
     errors.StorageUnavailable: Kind(503, "STORAGE_UNAVAILABLE", "The storage cannot be used now"),
+    errors.CommitteeLogBroken: Kind(503, "COMMITTEE_LOG_BROKEN", "The committee's log cannot be trusted"),
+    errors.CommitteeKeysUnusable: Kind(503, "COMMITTEE_KEYS_UNUSABLE", "A key of the committee is missing"),
 }
 
 
@@ -82,7 +99,7 @@ def translate(failure: Exception) -> Refusal:
 
 def headers(refusal: Refusal) -> dict[str, str]:
     """Give the header lines that HTTP asks for beside some statuses."""
-    if isinstance(refusal, errors.NotReady | errors.StorageUnavailable):
+    if isinstance(refusal, _COME_BACK):
         return {"Retry-After": str(refusal.retry_after_s)}
     if isinstance(refusal, errors.MethodUnknown):
         return {"Allow": ", ".join(refusal.allowed)}

@@ -223,7 +223,15 @@ def _decision(
         "request": asked,
         "filtered_out": answer["filtered_out"],
         "fallback_used": answer["fallback_used"],
-        "guardrails": [],
+        "guardrails": _guardrails(champion, answer),
         "items": recorded(answer["items"], "items"),
     }
     return Decision(str(answer["decision_id"]), str(answer["generated_at"]), profile.subject_id, facts)
+
+
+def _guardrails(champion: Champion, answer: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Say that the list was re-ranked to give suppliers room, where it was: the same weights for everybody."""
+    strength = champion.ranker.exposure_strength
+    if strength <= 0 or not answer["items"]:
+        return []
+    return [{"code": "SUPPLIER_EXPOSURE", "kind": "soft", "strength": strength}]

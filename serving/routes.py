@@ -43,6 +43,7 @@ class Route:
         refusals: What it refuses beside what the door refuses for every route.
         body_optional: Whether the request may come without its body.
         headers: Request headers it reads beside those every route reads, with what each is for.
+        text_type: Content type of a success that is text.
     """
 
     method: str
@@ -56,6 +57,7 @@ class Route:
     refusals: tuple[type[Refusal], ...] = ()
     body_optional: bool = False
     headers: Mapping[str, str] = field(default_factory=dict)
+    text_type: str = TEXT
 
     @property
     def public(self) -> bool:

@@ -18,7 +18,10 @@ class ModelVersionOut(Answer):
     serving: bool = Field(description="Loaded and answering in this process.")
     trained_at: datetime | None
     bundle_digest: str | None
-    fairness_report_id: str | None
+    fairness_report_id: str | None = Field(description="The report that travels with the bundle.")
+    cleared: bool = Field(description="Whether that report lets the bundle serve now.")
+    cleared_until: datetime | None = Field(description="When the report grows too old or a waiver it needs ends.")
+    reasons: tuple[str, ...] = Field(description="Why it is not cleared, all of it.")
     privacy: PrivacyOut
     problem: str | None = Field(description="Why the bundle cannot be used, where it cannot.")
     facts: dict[str, Any] = Field(description="The bundle's manifest, without the list of its files.")

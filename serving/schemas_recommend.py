@@ -183,7 +183,7 @@ class DecisionAnswer(Answer):
     request: dict[str, Any] = Field(description="Filters and context as asked, without ids of persons.")
     filtered_out: dict[str, int]
     fallback_used: bool
-    guardrails: tuple[str, ...]
+    guardrails: tuple[dict[str, Any], ...] = Field(description="Rules that shaped the list: code, kind, strength.")
     items: tuple[dict[str, Any], ...] = Field(
         description="product_id, source, score and propensity, best first, by list."
     )

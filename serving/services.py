@@ -14,6 +14,7 @@ if TYPE_CHECKING:  # the web application is imported by processes that never loa
     from serving.champion import Champion
     from serving.decisions import DecisionLog
     from serving.events import EventDoor
+    from serving.fairness_desk import FairnessDesk
     from serving.keys import KeyRing
     from serving.models import ModelShelf
     from serving.pricing.assembly import Pricing
@@ -37,6 +38,7 @@ class Services:
         decisions: The record of answers.
         models: The bundles on disk.
         pricing: Prices, their review and their history.
+        fairness: The ethics committee's desk.
         state: The database behind them.
     """
 
@@ -51,6 +53,7 @@ class Services:
     decisions: "DecisionLog"
     models: "ModelShelf"
     pricing: "Pricing"
+    fairness: "FairnessDesk"
     state: "sa.Engine"
 
     def close(self) -> None:

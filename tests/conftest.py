@@ -1,11 +1,12 @@
 """What tests of several packages share."""
 
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import pandas as pd
@@ -18,6 +19,8 @@ from features.ingest import ingest_complete_journey, ingest_files
 from features.lake import Lake
 
 if TYPE_CHECKING:
+    from fairness.audit_store import Evidence
+    from fairness.report import Report
     from training.artifact import Bundle
     from training.demand.sources import DemandSources
 
@@ -112,7 +115,9 @@ class Chain:
         settings = settings_at(root / "var", *_CHAIN_SETTINGS)
         _ingest_chain(source, settings)
         shutil.copytree(self.settings.storage.bundles, settings.storage.bundles)
-        return Chain(source, settings, self.elasticity)
+        made = Chain(source, settings, self.elasticity)
+        clear_bundle(made.bundle, settings)  # the house has keys of its own
+        return made
 
     def copied_to(self, root: Path) -> "Chain":
         """Ingest the same files into another house, to be written to."""
@@ -204,7 +209,7 @@ def _write_books(folder: Path, size: np.ndarray, promoted: np.ndarray) -> None:
 
 
 def _champion(chain: Chain) -> None:
-    """Fit on all weeks, bundle and promote, without a tracker and without a gate."""
+    """Fit on all weeks, bundle, clear and promote, without a tracker, a gate or a real audit."""
     from training.artifact import bundle_directory, set_champion, write_bundle
     from training.demand.bundling import bundle_parts
     from training.demand.elasticity import fit_elasticities
@@ -237,4 +242,81 @@ def _champion(chain: Chain) -> None:
         frames=frames | fit_elasticities(sources.panel, demand.elasticity).bundle_parts(),
         texts=texts,
     )
+    clear_bundle(bundle, chain.settings)
     set_champion(storage.bundles, bundle)
+
+
+@pytest.fixture(scope="session")
+def cleared() -> "Callable[..., Evidence]":
+    """Clears a bundle as a passed audit would; see `clear_bundle`."""
+    return clear_bundle
+
+
+@pytest.fixture(scope="session")
+def passing() -> "Callable[..., Report]":
+    """Makes the report of an audit that passed; see `passing_report`."""
+    return passing_report
+
+
+def clear_bundle(bundle: "Bundle", settings: Settings, **changes: Any) -> "Evidence":
+    """Sign a minimal passing report of a bundle with the house's own key, keep it, and lay it beside the bundle.
+
+    Args:
+        bundle: To be cleared.
+        settings: Of the house; its signing keys are made where they are missing.
+        changes: To the report's fields.
+    """
+    from fairness.audit_store import AuditStore, attach
+    from fairness.committee import REPORTS
+    from fairness.signing import AUDIT_KEYS, load_signer, sign_report
+
+    manifest = bundle.manifest
+    report = passing_report(manifest.name, manifest.version, bundle.digest, settings, **changes)
+    signature = sign_report(report, load_signer(settings.storage.keys, AUDIT_KEYS, create=True), report.created_at)
+    store = AuditStore(settings.storage.reports / REPORTS)
+    store.add(report, signature, page="<!doctype html><p>passed</p>", notice="<!doctype html><p>passed</p>")
+    evidence = store.open(report.report_id)
+    attach(bundle.directory, evidence)
+    return evidence
+
+
+def passing_report(name: str, version: str, bundle_digest: str, settings: Settings, **changes: Any) -> "Report":
+    """Make the report of an audit in which every measure that decides passed; `changes` are to its fields."""
+    from fairness.audit import REQUIRED_INVARIANTS
+    from fairness.measures import Contrast, GroupResult, Measure
+    from fairness.policy import Policy
+    from fairness.report import DataReference, ModelReference, Report, new_report
+
+    policy, now = Policy(settings.fairness, name), changes.get("created_at", datetime.now(UTC))
+    groups = tuple(GroupResult(group=one, n=99, events=99, value=0.5, interval_95=(0.4, 0.6)) for one in "ab")
+    contrast = Contrast(
+        kind="ratio", worst_group="a", best_group="b", value=1, interval_95=(0.9, 1), p_value=1, minimum_detectable=0.9
+    )
+    shared: dict[str, Any] = {"surface": "proxies", "unit": "share", "ideal": 1, "verdict": "PASS", "note": ""}
+    measures = [
+        Measure(**one.model_dump(), family="primary", groups=groups, contrast=contrast, **shared)
+        for one in policy.primary
+    ]
+    measures += [
+        Measure(measure=one.measure, attribute=None, margin=0, family="invariant", groups=(), contrast=None, **shared)
+        for one in REQUIRED_INVARIANTS[name]
+    ]
+    report = new_report(
+        kind="release",
+        model=ModelReference(name=name, version=version, bundle_digest=bundle_digest),
+        policy_digest=policy.digest,
+        statistics=policy.statistics,
+        data=DataReference(snapshot_digest="5" * 64, window_start=now, window_end=now, n_customers=2, n_unknown=0),
+        verdict="PASS",
+        measures=measures,
+        definitions=(),
+        waived=(),
+        not_examined=(),
+        provenance="made up for a test",
+        model_card="",
+        trade_off=(),
+        previous=None,
+        code_commit="c" * 40,
+        now=now,
+    )
+    return Report.model_validate({**report.model_dump(), **changes})

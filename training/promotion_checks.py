@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -10,6 +10,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from configs.settings import PromotionSettings
+from fairness.clearance import Clearance
+from fairness.errors import ClearanceRefused
 from fairness.gates import Finding
 from training.artifact import Bundle
 from training.baselines import Task
@@ -151,6 +153,27 @@ def tags_present(candidate: Candidate) -> Sequence[Finding]:
     problems = [f"missing: {tag}" for tag in missing] + [f"not what the bundle says: {tag}" for tag in changed]
     reason = "; ".join(problems) or f"all {len(candidate.required_tags)} tags present"
     return [Finding(check="tags", passed=not problems, reason=reason)]
+
+
+class AuditCleared:
+    """The bundle's own fairness audit clears it; each reason against it is a finding.
+
+    Args:
+        clear: Gives the clearance of a bundle, or raises `ClearanceRefused`.
+    """
+
+    def __init__(self, clear: Callable[[Bundle], Clearance]) -> None:
+        self._clear = clear
+
+    def __call__(self, candidate: Candidate) -> Sequence[Finding]:
+        """Ask for the clearance; tags and aliases of the registry are not looked at."""
+        try:
+            clearance = self._clear(candidate.bundle)
+        except ClearanceRefused as refused:
+            return [Finding(check="audit", passed=False, reason=reason) for reason in refused.reasons]
+        waived = f", with {len(clearance.waiver_ids)} waiver(s)" if clearance.waiver_ids else ""
+        reason = f"report {clearance.report_id} clears this bundle until {clearance.until:%Y-%m-%d}{waived}"
+        return [Finding(check="audit", passed=True, reason=reason)]
 
 
 class ManifestComplete:

@@ -163,6 +163,11 @@ class Tracker:
         """Point an alias at a version; an older target loses it."""
         self._client.set_registered_model_alias(version.name, alias, version.number)
 
+    def set_version_tags(self, version: RegisteredVersion, tags: Mapping[str, str]) -> None:
+        """Put tags on a version for people to read; nothing that serves believes them."""
+        for tag, value in tags.items():
+            self._client.set_model_version_tag(version.name, version.number, tag, value)
+
     def load(self, name: str, number: str) -> Any:
         """Load a registered version through its loader module.
 

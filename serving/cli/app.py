@@ -9,10 +9,11 @@ from typing import Final
 import typer
 
 from configs.errors import SettingsError
-from fairness.errors import FairnessError, PromotionRefused
+from fairness.errors import ClearanceRefused, FairnessError, PromotionRefused
 from features.errors import FeatureError
 from privacy.errors import PrivacyError, VaultAccessDenied
 from serving.cli import (
+    audit,
     bench,
     demo,
     evaluate,
@@ -35,7 +36,7 @@ EXIT_USAGE = 2
 EXIT_REFUSED = 3
 EXIT_INTERRUPTED = 130
 
-REFUSALS = (PromotionRefused, VaultAccessDenied)
+REFUSALS = (ClearanceRefused, PromotionRefused, VaultAccessDenied)
 USER_ERRORS = (SettingsError, PrivacyError, FeatureError, FairnessError, TrainingError, ServingError)
 
 _STORAGE_FAULTS: Final[Mapping[int, str]] = {
@@ -63,6 +64,7 @@ app.add_typer(evaluate.app, name="evaluate")
 app.add_typer(privacy.app, name="privacy")
 app.add_typer(prices.app, name="prices")
 app.add_typer(bench.app, name="bench")
+app.command("audit")(audit.audit)
 app.command("promote")(promote.promote)
 app.command("recommend")(recommend.recommend)
 app.command("forecast")(forecast.forecast)

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from configs.settings import Settings
+from serving.cli.audit import audit_version, said_of
 from serving.cli.features import materialize_snapshot
 from serving.cli.ingest import ingest_demonstration
 from serving.cli.options import Overrides, Profile, settings_of
@@ -24,7 +25,7 @@ def demo(
     profile: Profile = None,
     overrides: Overrides = None,
 ) -> None:
-    """Ingest, build features, train, promote and serve, on the Complete Journey data set."""
+    """Ingest, build features, train, audit, promote and serve, on the Complete Journey data set."""
     settings = settings_of(profile, overrides)
     steps = Steps()
     took: dict[str, float] = {}
@@ -37,10 +38,15 @@ def demo(
         demand = train_demand_models(settings, None, False, steps)
     show_demand(demand.evaluation)
     say(trained.evaluation.provenance)
+    trained_bundles = (("two-tower", trained.bundle), ("demand", demand.bundle))
+    with _timed("fairness audits", steps, took):
+        reports = {
+            model: audit_version(settings, model, bundle.manifest.version, steps) for model, bundle in trained_bundles
+        }
     with _timed("promotion", steps, took):
-        for model, bundle in (("two-tower", trained.bundle), ("demand", demand.bundle)):
-            promotion = promote_version(settings, model, bundle.manifest.version)
-            say(f"champion: {promotion.name} version {promotion.version}")
+        for model, bundle in trained_bundles:
+            promotion = promote_version(settings, model, bundle.manifest.version, steps)
+            say(f"champion: {promotion.name} version {promotion.version}, {said_of(settings, reports[model])}")
     with _timed("online store", steps, took):
         materialize_snapshot(settings, None, steps)
     with _timed("price history, a price suggestion", steps, took):

@@ -20,7 +20,7 @@ def forecast(
     as_json: AsJson = False,
 ) -> None:
     """Forecast every product for the weeks after the data, with the champion; prices stay, nothing is promoted."""
-    from training.artifact import load_champion
+    from serving.cleared import cleared_champion
     from training.demand.batch import forecast_everything
     from training.demand.forecaster import MODEL_NAME
     from training.demand.sources import prepare_demand
@@ -28,7 +28,7 @@ def forecast(
     settings = settings_of(profile, overrides)
     require_space(settings.storage)
     steps = Steps()
-    bundle = load_champion(settings.storage.bundles, MODEL_NAME)
+    bundle, _ = cleared_champion(settings.storage, settings.fairness, MODEL_NAME)
     sources = prepare_demand(settings.storage, steps)
     steps(f"forecasting with {MODEL_NAME} version {bundle.manifest.version}")
     n_weeks = weeks or settings.demand.horizon_weeks

@@ -1,12 +1,14 @@
 """`fairshelf promote`: the gate between a trained version and customers."""
 
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from configs.settings import Settings
+from serving.cli.audit import ensure_audit
 from serving.cli.options import AsJson, Overrides, Profile, settings_of
-from serving.cli.output import say, show
+from serving.cli.output import Steps, say, show
 from serving.cli.train import model_entry
 
 if TYPE_CHECKING:
@@ -20,8 +22,11 @@ def promote(
     overrides: Overrides = None,
     as_json: AsJson = False,
 ) -> None:
-    """Make a version champion if it passes every check; exit code 3 and all reasons if it does not."""
-    promotion = promote_version(settings_of(profile, overrides), model, version)
+    """Make a version champion if it passes every check and its fairness audit; exit code 3 and all reasons if not.
+
+    A version without an audit of this policy and data is audited first.
+    """
+    promotion = promote_version(settings_of(profile, overrides), model, version, Steps())
     if not as_json:
         for finding in promotion.findings:
             say(f"passed  {finding.check}: {finding.reason}")
@@ -30,23 +35,30 @@ def promote(
     show(facts, as_json=as_json, title="Promotion")
 
 
-def promote_version(settings: Settings, model: str, version: str | None) -> "Promotion":
-    """Let a version through the gate.
+def promote_version(settings: Settings, model: str, version: str | None, steps: Steps) -> "Promotion":
+    """Let a version through the gate; where no audit of this bundle, policy and data is on file, one is made first.
 
     Raises:
-        PromotionRefused: If any check failed.
+        PromotionRefused: If any check failed, the audit among them.
     """
     from features.lake import Lake
+    from serving.cleared import clear
     from training.gates import checks_of
+    from training.promote import open_candidate
     from training.promote import promote as pass_gate
     from training.registry import Tracker
 
+    storage, lake = settings.storage, Lake.open(settings.storage.lake).manifest
+    bundle = open_candidate(storage.bundles, model, version)
+    checks = checks_of(model, settings.promotion)
+    ensure_audit(settings, bundle, lake.snapshot_digest, steps)
     return pass_gate(
         model,
-        version,
-        bundles_dir=settings.storage.bundles,
-        tracker=Tracker(settings.storage),
+        bundle.manifest.version,
+        bundles_dir=storage.bundles,
+        tracker=Tracker(storage),
         entry=model_entry(model),
-        lake=Lake.open(settings.storage.lake).manifest,
-        checks=checks_of(model, settings.promotion),
+        lake=lake,
+        checks=checks,
+        clear=partial(clear, storage=storage, fairness=settings.fairness, snapshot_digest=lake.snapshot_digest),
     )

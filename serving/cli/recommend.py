@@ -20,13 +20,13 @@ def recommend(
     as_json: AsJson = False,
 ) -> None:
     """Rank for everybody who granted personalisation, with the champion."""
-    from training.artifact import load_champion
+    from serving.cleared import cleared_champion
     from training.two_tower.batch import rank_everybody
     from training.two_tower.recommender import MODEL_NAME
 
     settings = settings_of(profile, overrides)
     steps = Steps()
-    bundle = load_champion(settings.storage.bundles, MODEL_NAME)
+    bundle, _ = cleared_champion(settings.storage, settings.fairness, MODEL_NAME)
     moment, store = build_snapshot(settings, utc_day(as_of), steps)
     steps(f"ranking with {MODEL_NAME} version {bundle.manifest.version}")
     n_customers = rank_everybody(

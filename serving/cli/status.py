@@ -2,23 +2,46 @@
 
 import platform
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 import typer
 
 from configs.settings import Settings
+from privacy.vault import AUDIT_LOG
 from serving.cli.options import AsJson, Overrides, Profile, require_space, settings_of
 from serving.cli.output import show
 from serving.keys import HASHES
 
+if TYPE_CHECKING:
+    from fairness.committee import Committee
+
 PACKAGES = ("torch", "lightning", "mlflow", "feast", "bentoml", "pandas")
 _MISSING = "missing"
-_NEEDED = ("lake", "online store", "champion two-tower", "champion demand", "state database")
+_REFUSED = "refused"
+_BROKEN = "broken"
+_NEEDED = (
+    "lake",
+    "online store",
+    "champion two-tower",
+    "champion demand",
+    "audit two-tower",
+    "audit demand",
+    "committee log",
+    "vault access log",
+    "demographics access log",
+    "state database",
+)
+_SOON: Final = timedelta(days=14)  # a waiver that ends sooner is named
 
 
 def doctor(profile: Profile = None, overrides: Overrides = None, as_json: AsJson = False) -> None:
-    """Say what is installed, configured, loaded and stale; exit code 2 when something serving needs is missing."""
+    """Say what is installed, configured, loaded and stale.
+
+    Exit code 2 when something that serving needs is missing or refused, or a log is not as it was written.
+    """
     settings = settings_of(profile, overrides)
     facts = {
         "profile": settings.profile,
@@ -30,13 +53,18 @@ def doctor(profile: Profile = None, overrides: Overrides = None, as_json: AsJson
         "online store": _checked(lambda: _online(settings)),
         "champion two-tower": _checked(lambda: _champion(settings, "two-tower")),
         "champion demand": _checked(lambda: _champion(settings, "demand")),
+        "audit two-tower": _checked(lambda: _audit(settings, "two-tower")),
+        "audit demand": _checked(lambda: _audit(settings, "demand")),
+        "committee log": _whole(lambda: _committee_log(settings)),
+        "vault access log": _whole(lambda: _access_log(settings.storage.vault / AUDIT_LOG)),
+        "demographics access log": _whole(lambda: _access_log(settings.storage.demographics_log)),
         "state database": _checked(lambda: _state(settings)),
         "API keys": "issued"
         if (settings.storage.keys / HASHES).exists()
         else f"{_MISSING}: `fairshelf serve` makes them",
     }
     show(facts, as_json=as_json, title="Fairshelf")
-    if any(str(facts[name]).startswith(_MISSING) for name in _NEEDED):
+    if any(str(facts[name]).startswith((_MISSING, _REFUSED, _BROKEN)) for name in _NEEDED):
         raise typer.Exit(2)
 
 
@@ -53,6 +81,15 @@ def _checked(look: Callable[[], str]) -> str:
         return look()
     except Exception as failure:
         return f"{_MISSING}: {failure}"
+
+
+def _whole(verify: Callable[[], int]) -> str:
+    """Say how long a log is, or where it is not as it was written."""
+    try:
+        n_entries = verify()
+    except Exception as failure:
+        return f"{_BROKEN}: {failure}"
+    return f"as it was written; entries: {n_entries:,}"
 
 
 def _disk(settings: Settings) -> str:
@@ -90,3 +127,47 @@ def _champion(settings: Settings, model: str) -> str:
 
     manifest = load_champion(settings.storage.bundles, model).manifest
     return f"version {manifest.version}, purchases before {manifest.train_until:%Y-%m-%d}"
+
+
+def _audit(settings: Settings, model: str) -> str:
+    from fairness.audit_store import read_attached
+    from serving.standing import Standings
+    from training.artifact import load_champion
+
+    bundle, committee, now = load_champion(settings.storage.bundles, model), _committee(settings), datetime.now(UTC)
+    standings = Standings(settings.fairness, keys_dir=settings.storage.keys, committee=committee, now=lambda: now)
+    standing = standings.of_bundle(bundle.directory, bundle.manifest)
+    if standing.until is None:
+        return f"{_REFUSED}: {'; '.join(standing.reasons)}"
+    report = read_attached(bundle.directory).report
+    waivers = [one for one in committee.waivers(report.report_id) if one.status == "approved"]
+    ending = [f"; the waiver of {one.key} ends {_minute(one.expires_at)}" for one in waivers if _soon(one.expires_at)]
+    return f"{report.report_id}, {report.verdict}, cleared until {_minute(standing.until)}{''.join(ending)}"
+
+
+def _committee_log(settings: Settings) -> int:
+    from privacy.audit_log import AuditLog
+
+    committee = _committee(settings)
+    committee.book()  # checks the chain, and that the committee signed every entry
+    return len(AuditLog(committee.log).entries())
+
+
+def _access_log(path: Path) -> int:
+    from privacy.audit_log import AuditLog
+
+    return len(AuditLog(path).entries())
+
+
+def _committee(settings: Settings) -> "Committee":
+    from fairness.committee import open_committee, utc_now
+
+    return open_committee(settings.storage, settings.fairness.release, utc_now)
+
+
+def _soon(moment: datetime) -> bool:
+    return timedelta(0) < moment - datetime.now(UTC) <= _SOON
+
+
+def _minute(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%d %H:%M} UTC"

@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from configs.demand import EventSettings
+from fairness.clearance import Clearance
 from serving.pricing.assortment import Assortment
 from serving.pricing.ports import PlannedWeek
 from training.demand.events import with_events
@@ -30,6 +32,7 @@ class Desk:
         name: Model name.
         version: Version of the bundle.
         digest: Digest of the bundle, as the champion pointer names it.
+        clearance: Of its audit; it ends. None for a desk that answers nobody, as an audit makes one.
         card: The `model` block of every answer.
         assortment: What prices are reckoned from; its products are those of `state`.
         longest_weeks: Most weeks that can be forecast.
@@ -41,12 +44,18 @@ class Desk:
     name: str
     version: str
     digest: str
+    clearance: Clearance | None
     card: Mapping[str, Any]
     assortment: Assortment
     longest_weeks: int
     forecaster: Forecaster
     state: State
     events: Sequence[EventSettings]
+
+    @property
+    def cleared_until(self) -> datetime:
+        """When it must leave service, unless it is cleared anew; always over for a desk that was never cleared."""
+        return self.clearance.until if self.clearance else datetime.min.replace(tzinfo=UTC)
 
     def forecast(
         self,

@@ -1,5 +1,6 @@
 """From the demand champion's bundle and the price features to a desk that can answer."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, time
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -8,14 +9,18 @@ import numpy as np
 import numpy.typing as npt
 
 from configs.demand import DemandSettings
+from configs.fairness import FairnessSettings
 from configs.settings import StorageSettings
+from fairness.clearance import Clearance
+from fairness.committee import Committee, utc_now
 from features.lake import Lake
 from features.store import Store
+from serving.cleared import cleared_champion
 from serving.models import model_card
 from serving.pricing.assortment import Assortment
 from serving.pricing.desk import Desk
 from serving.pricing.packs import families
-from training.artifact import Bundle, load_champion
+from training.artifact import Bundle
 from training.demand.elasticities import Elasticities
 from training.demand.elasticity import category_names
 from training.demand.events import with_events
@@ -29,26 +34,68 @@ from training.demand.state import state_of
 _SOLD_WITHIN_WEEKS: Final = 26  # what did not sell in half a year is off the shelf
 
 
-def desk_on_disk(storage: StorageSettings, demand: DemandSettings) -> Desk:
-    """Verify and load the bundle that promotion named, and read the state of every product it prices.
+def desk_on_disk(
+    storage: StorageSettings,
+    demand: DemandSettings,
+    fairness: FairnessSettings,
+    now: Callable[[], datetime] = utc_now,
+    *,
+    committee: Committee | None = None,
+) -> Desk:
+    """Verify the bundle that promotion named and its audit, then load it and read the state of every product it prices.
+
+    Args:
+        storage: Where everything lies.
+        demand: Horizon and known events.
+        fairness: The policy in force.
+        now: Gives the aware time.
+        committee: The committee's book, where the process keeps one open; None opens it.
 
     Raises:
         NoChampion: If no demand model was promoted yet.
         ChampionPointerBroken: If the pointer cannot be read.
         ChampionMismatch: If the bundle is not the one that was promoted.
         BundleMissing, BundleDamaged, BundleVersionMismatch: If the bundle cannot be opened.
+        ClearanceRefused, ClearanceLapsed: If its audit does not clear it.
         LakeMissing, LakeDamaged: If there is no lake to read prices from.
         OnlineStoreUnready, PriceTableMissing: If the price features were not built.
     """
-    bundle = load_champion(storage.bundles, MODEL_NAME)
+    bundle, clearance = cleared_champion(storage, fairness, MODEL_NAME, now, committee=committee)
+    return desk_from(bundle, storage, demand, clearance)
+
+
+def desk_from(
+    bundle: Bundle, storage: StorageSettings, demand: DemandSettings, clearance: Clearance | None = None
+) -> Desk:
+    """Read the state of every product from the lake and price features of a house, and put a bundle's desk together.
+
+    Args:
+        bundle: Opened.
+        storage: Where lake and price features lie.
+        demand: Horizon and known events.
+        clearance: Of its audit; None makes a desk that may be looked at, as by an audit, and not served.
+
+    Raises:
+        LakeMissing, LakeDamaged: If there is no lake to read prices from.
+        OnlineStoreUnready, PriceTableMissing: If the price features were not built.
+    """
     lake = Lake.open(storage.lake)
     store = Store(storage.feast)
     panel = read_panel(store)
     panel = panel.take(np.flatnonzero((panel.units[:, -_SOLD_WITHIN_WEEKS:] > 0).any(axis=1)))
-    return desk_of(bundle, panel, read_store_panel(store, panel, None), demand, lake.manifest.trading_time_zone)
+    return desk_of(
+        bundle, panel, read_store_panel(store, panel, None), demand, lake.manifest.trading_time_zone, clearance
+    )
 
 
-def desk_of(bundle: Bundle, panel: Panel, stores: StorePanel, demand: DemandSettings, zone: str) -> Desk:
+def desk_of(
+    bundle: Bundle,
+    panel: Panel,
+    stores: StorePanel,
+    demand: DemandSettings,
+    zone: str,
+    clearance: Clearance | None = None,
+) -> Desk:
     """Put a desk together.
 
     Args:
@@ -57,6 +104,7 @@ def desk_of(bundle: Bundle, panel: Panel, stores: StorePanel, demand: DemandSett
         stores: Their pairs of product and store over the same weeks.
         demand: Horizon and known events.
         zone: Trading time zone.
+        clearance: Of its audit; None where there is none yet.
     """
     forecaster = Forecaster.load(bundle)
     state = state_of(panel)
@@ -68,7 +116,8 @@ def desk_of(bundle: Bundle, panel: Panel, stores: StorePanel, demand: DemandSett
         name=manifest.name,
         version=manifest.version,
         digest=bundle.digest,
-        card=model_card(manifest),
+        clearance=clearance,
+        card=model_card(manifest, clearance.report_id if clearance else None),
         assortment=_assortment(bundle, panel, chain, split, zone),
         longest_weeks=demand.horizon_weeks,
         forecaster=forecaster,

@@ -20,10 +20,11 @@ def local_pricing(settings: Settings, progress: Callable[[str], None]) -> Iterat
 
     Raises:
         NoChampion: If no demand model was promoted yet.
+        ClearanceRefused: If its audit does not clear it.
     """
     progress("prices: loading the demand champion and the weekly panel")
     ensure_price_tables(settings.storage, Lake.open(settings.storage.lake))
-    desk = desk_on_disk(settings.storage, settings.demand)
+    desk = desk_on_disk(settings.storage, settings.demand, settings.fairness)
     engine = open_state(settings.storage.state_db)
     decisions = DecisionLog(engine, settings.serving.decisions)
     clock = Clock(settings.features.clock, settings.storage.feast)

@@ -11,9 +11,13 @@ import sqlalchemy as sa
 
 from serving.app import TABLE
 from serving.errors import Refusal, StorageUnavailable, Unexpected
+from serving.fairness_refusals import REFUSALS
 from serving.problems import KINDS, document, headers, translate
 
-PACKAGES = ("configs", "privacy", "features", "fairness", "training", "serving", "serving.pricing", "training.demand")
+PACKAGES = (
+    *("configs", "privacy", "features", "fairness", "training", "training.demand"),
+    *("serving", "serving.pricing", "serving.auditing"),
+)
 
 # Why an error of the packages below never answers a request. A new error goes into `KINDS` or under one of these.
 NO_ANSWER: Final = {
@@ -36,6 +40,14 @@ NO_ANSWER: Final = {
         features.ColumnsUnfit features.DiskFull features.IngestRunning features.LakeDamaged features.LakeMissing
         features.LakeTableMissing features.LakeVersionMismatch features.SourceMissing features.SourcePackageMissing
         features.SourceTablesUnfit features.SourceUnreadable features.TableEmpty features.TooManyRejects
+        """,
+    "Only commands that audit a model raise it.": """
+        fairness.CandidatesMalformed fairness.FactorsNotFinite fairness.FiguresDisagree fairness.ListTooShort
+        fairness.ListsMalformed fairness.MeasureUnregistered fairness.NonFiniteValues fairness.ReportExists
+        fairness.SuppliersMalformed fairness.TableMismatch fairness.TallyMismatch serving.auditing.LiveDecisionsTooFew
+        """,
+    "Whoever asks where a bundle stands gets it as one of the reasons; the poller keeps the last good champion.": """
+        fairness.ClearanceLapsed fairness.ModelNotAudited fairness.ReportNotAttached
         """,
     "Only commands that build features, train, evaluate or promote raise it.": """
         fairness.GateEmpty fairness.PromotionRefused features.NothingAsked features.RowCountChanged
@@ -75,6 +87,9 @@ NO_ANSWER: Final = {
         """,
 }
 
+# Errors that the ethics committee's desk turns into refusals of its own; tests/unit/serving tries every one of them.
+AT_THE_DESK: Final = {f"fairness.{failure.__name__}" for failure in REFUSALS if failure.__module__ == "fairness.errors"}
+
 # Errors of the packages below that `translate` knows.
 TRANSLATED: Final = {"features.BuildRecordDamaged": StorageUnavailable}
 
@@ -101,8 +116,8 @@ def test_every_error_is_answered_or_excused_and_none_is_both() -> None:
     answered = {name for name, leaf in leaves().items() if leaf in KINDS}
     assert len(excused) == len(set(excused))
     assert not answered & set(excused)
-    assert not set(TRANSLATED) & {*answered, *excused}
-    assert answered | set(excused) | set(TRANSLATED) == set(leaves())
+    assert not (set(TRANSLATED) | AT_THE_DESK) & {*answered, *excused}
+    assert answered | set(excused) | set(TRANSLATED) | AT_THE_DESK == set(leaves())
 
 
 def test_what_refuses_a_request_is_answered() -> None:

@@ -148,9 +148,18 @@ def test_a_view_of_the_recommender_is_caught() -> None:
 
 
 def test_a_service_without_known_lineage_is_no_clean_service() -> None:
-    for service in ("customer_v1", "product_v1", "price_v9"):
-        with pytest.raises(LineageUnknown, match=service):
-            personal_data_used(service)
+    with pytest.raises(LineageUnknown, match="price_v9"):
+        personal_data_used("price_v9")
+
+
+def test_the_services_of_the_recommender_are_traced_too_and_do_read_people() -> None:
+    assert "transactions.customer_id" in personal_data_used("customer_v1")
+    read = {column for service in (PRICE_V1, "customer_v1", "product_v1") for column in traced(service)}
+    assert not {table for table, _ in read} & {c.DEMOGRAPHICS, c.CAMPAIGNS, c.REDEMPTIONS, c.CONSENTS}
+
+
+def traced(service: str) -> set[tuple[str, str]]:
+    return {column for features in service_lineage(service).values() for found in features.values() for column in found}
 
 
 def test_columns_about_people_are_declared_in_the_contracts() -> None:

@@ -1,6 +1,7 @@
 """The YAML files that ship: they load, they are whole, and every key says what it means and how far it goes."""
 
 from collections.abc import Iterator
+from functools import reduce
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
@@ -98,14 +99,23 @@ def test_the_comment_spells_the_legal_range(path: Path) -> None:
     assert not silent, "say the same in the schema and in the comment"
 
 
+def leaves(node: dict[str, Any], at: Keys = ()) -> Iterator[tuple[Keys, Any]]:
+    """Every value of nested mappings, with its place."""
+    for key, value in node.items():
+        if isinstance(value, dict):
+            yield from leaves(value, (*at, key))
+        else:
+            yield (*at, key), value
+
+
 @pytest.mark.parametrize("path", PROFILE_FILES, ids=lambda path: path.stem)
 def test_the_profile_loads_and_says_so(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("FAIRSHELF_PROFILE", raising=False)
     settings = load_settings(path.stem)
     assert settings.profile == path.stem
-    for section, keys in read_mapping(path).items():
-        for key, value in keys.items():
-            assert getattr(getattr(settings, section), key) == value
+    loaded = settings.model_dump(mode="json")
+    for place, value in leaves(read_mapping(path)):
+        assert reduce(lambda node, key: node[key], place, loaded) == value
 
 
 def test_the_profiles_are_those_of_the_house() -> None:

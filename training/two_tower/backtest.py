@@ -22,14 +22,14 @@ class ServedFallback:
     """The popular list that serving shows to people without consent; for `novel` without what they bought.
 
     Args:
-        scorer: The fitted model, whose popularity serving uses.
+        scorer: The fitted model, whose popularity, with room for suppliers, serving uses.
         recommender: Knows what each of them bought.
     """
 
     name = "served_fallback"
 
     def __init__(self, scorer: Scorer, recommender: TwoTowerRecommender) -> None:
-        self._popularity = np.asarray(scorer.products["popularity"], dtype=np.float64)
+        self._popularity = scorer.popularity
         self._recommender = recommender
 
     def rank(self, customer_ids: Sequence[str], *, task: Task, k: int) -> Ranked:

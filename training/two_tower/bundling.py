@@ -7,6 +7,7 @@ import numpy.typing as npt
 import pyarrow as pa
 from torch import Tensor
 
+from training.two_tower.exposure import FRAME, SUPPLIER_CLASS
 from training.two_tower.scorer import PRODUCT_NUMBERS, PRODUCT_TEXTS, Scorer
 
 
@@ -28,4 +29,8 @@ def bundle_parts(scorer: Scorer) -> tuple[dict[str, Tensor], dict[str, npt.NDArr
     texts = {name: pa.array(scorer.products[name].tolist(), pa.string()) for name in PRODUCT_TEXTS}
     numbers = {name: pa.array(np.asarray(scorer.products[name], dtype=np.float64)) for name in PRODUCT_NUMBERS}
     ids = {"product_id": pa.array(scorer.catalogue.product_ids.tolist(), pa.string())}
-    return tensors, arrays, {"products": pa.table(ids | texts | numbers)}
+    frames = {"products": pa.table(ids | texts | numbers)}
+    if scorer.exposure is not None:
+        classes = pa.array(scorer.exposure.classes.tolist(), pa.string())
+        frames = {"products": frames["products"].append_column(SUPPLIER_CLASS, classes), FRAME: scorer.exposure.table()}
+    return tensors, arrays, frames

@@ -133,7 +133,9 @@ def fit(
         together=basket_companions(data.purchases, catalogue),
     )
     windows = [validation, *training][: settings.head.n_windows]
-    figures["head_loss"] = fit_head(scorer, windows, settings.head, settings.seed)
+    figures["head_loss"] = fit_head(
+        scorer, windows, settings.head, settings.seed, reweighting=settings.group_reweighting
+    )
     scorer.refresh(numeric_features(products, features.popularity_days))
     return Fitted(scorer, n_epochs, figures)
 

@@ -26,6 +26,7 @@ from training.splits import Holdout, default_train_until
 from training.two_tower.backtest import backtest
 from training.two_tower.bundling import bundle_parts
 from training.two_tower.fit import Fitted, TrainingData, fit, snapshot_times
+from training.two_tower.fit_exposure import fit_exposure
 from training.two_tower.module import TRAIN_LOSS, VALIDATION_LOSS
 from training.two_tower.pyfunc import BundlePredictor, input_example
 from training.two_tower.recommender import MODEL_NAME, SECTIONS
@@ -57,7 +58,7 @@ def train(
     """Train a version on everything before a cut-off, judge it on the weeks after, bundle and register it.
 
     Args:
-        settings: All sections; `SECTIONS` are written into the manifest.
+        settings: All sections; `SECTIONS` and the policy for suppliers are written into the manifest.
         entry: What the registry file says of the model.
         train_until: Cut-off; None holds `evaluation.test_weeks` back at the end of the data.
         resume: Continue a killed run of the same settings, data and cut-off.
@@ -165,7 +166,7 @@ def _fit(
         customer_ids=sorted(purchases["customer_id"].unique()),
         train_until=sources.train_until,
     )
-    return fit(
+    fitted = fit(
         data,
         settings.features,
         settings.two_tower,
@@ -175,6 +176,9 @@ def _fit(
         callbacks=callbacks,
         progress=progress,
     )
+    progress("re-ranking: room for suppliers")
+    exposure = fit_exposure(fitted.scorer, data, settings.two_tower, settings.fairness.suppliers)
+    return Fitted(fitted.scorer.with_exposure(exposure), fitted.n_epochs, fitted.figures | exposure.figures())
 
 
 def _bundle(settings: Settings, sources: Sources, fitted: Fitted, evaluation: Evaluation, entry: ModelEntry) -> Bundle:
@@ -188,7 +192,7 @@ def _bundle(settings: Settings, sources: Sources, fitted: Fitted, evaluation: Ev
         lock_digest=lock_digest(PROJECT_ROOT),
         feature_service=CUSTOMER_V1,
         consent_digest=sources.consents.digest,
-        settings=settings.model_dump(mode="json", include=set(SECTIONS)),
+        settings=_settings_of_version(settings),
         metrics=evaluation.headline(),
         provenance=provenance(sources.lake.manifest.source),
     )
@@ -206,6 +210,12 @@ def _bundle(settings: Settings, sources: Sources, fitted: Fitted, evaluation: Ev
         frames=frames,
         texts={"evaluation.json": evaluation.model_dump_json(indent=2), "model_card.md": card},
     )
+
+
+def _settings_of_version(settings: Settings) -> dict[str, Any]:
+    """Give the sections a version depends on, and of the fairness policy what its re-ranking was fitted for."""
+    suppliers = settings.fairness.suppliers.model_dump(mode="json")
+    return settings.model_dump(mode="json", include=set(SECTIONS)) | {"fairness": {"suppliers": suppliers}}
 
 
 def _log(run: Run, fitted: Fitted, evaluation: Evaluation, bundle: Bundle) -> None:
@@ -229,7 +239,7 @@ def _tags(sources: Sources) -> dict[str, str]:
 def _fingerprint(settings: Settings, sources: Sources) -> str:
     return fingerprint(
         {
-            "settings": settings.model_dump(mode="json", include=set(SECTIONS)),
+            "settings": _settings_of_version(settings),
             "data": sources.lake.manifest.snapshot_digest,
             "consents": sources.consents.digest,
             "train_until": sources.train_until.isoformat(),

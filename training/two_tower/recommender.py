@@ -42,31 +42,42 @@ class TwoTowerRecommender:
         Raises:
             KeyError: If a customer is not among those given at the start.
         """
+        return self.rank_by((self._scorer,), customer_ids, task=task, k=k)[0]
+
+    def rank_by(self, scorers: Sequence[Scorer], customer_ids: Sequence[str], *, task: Task, k: int) -> list[Ranked]:
+        """Rank the same candidates, judged once, with the room for suppliers of each of several scorers.
+
+        Args:
+            scorers: This model, with other room for suppliers each; from `Scorer.with_exposure`.
+            customer_ids: Whom to rank for.
+            task: `novel` leaves out everything a customer ever bought.
+            k: Length of the lists.
+
+        Raises:
+            KeyError: If a customer is not among those given at the start.
+        """
         rows = self._rows(customer_ids)
-        positions = np.full((len(rows), k), NO_PRODUCT, dtype=np.int64)
-        scores = np.full((len(rows), k), -np.inf, dtype=np.float32)
+        lists = [_empty(len(rows), k) for _ in scorers]
         for block in blocks(len(rows)):
             chosen = rows[block]
             histories = self._histories.take(chosen)
-            pairs = self._scorer.score(histories, task=task)
+            pairs = self._scorer.judged(histories, task=task)
             if task == "novel":
                 pairs = _without(pairs, self._bought[chosen].toarray())
-            place = np.arange(len(pairs.customer)) - np.searchsorted(pairs.customer, pairs.customer)
-            kept = place < k
-            positions[block][pairs.customer[kept], place[kept]] = pairs.product_idx[kept]
-            scores[block][pairs.customer[kept], place[kept]] = pairs.scores[kept]
-            for row in np.flatnonzero(histories.is_blank):
-                positions[block][row], scores[block][row] = self._popular(chosen[row], task, k)
-        return positions, scores
+            for scorer, (positions, scores) in zip(scorers, lists, strict=True):
+                _fill(positions[block], scores[block], scorer.ordered(pairs, task=task))
+                for row in np.flatnonzero(histories.is_blank):
+                    positions[block][row], scores[block][row] = self._popular(scorer, chosen[row], task, k)
+        return lists
 
     def bought(self, customer_ids: Sequence[str]) -> sparse.csr_array:
         """Mark everything that customers ever bought: (B, N) bool."""
         return self._bought[self._rows(customer_ids)]
 
-    def _popular(self, row: int, task: Task, k: int) -> Ranked:
+    def _popular(self, scorer: Scorer, row: int, task: Task, k: int) -> Ranked:
         """Rank for a customer without history as serving does: (k,) positions and scores."""
         allowed = ~self._bought[[row]].toarray()[0] if task == "novel" else None
-        ranking = self._scorer.rank_popular(allowed=allowed, k=k)
+        ranking = scorer.rank_popular(allowed=allowed, k=k)
         n_missing = k - len(ranking.product_idx)
         positions = np.pad(ranking.product_idx, (0, n_missing), constant_values=NO_PRODUCT)
         return positions, np.pad(ranking.scores, (0, n_missing), constant_values=-np.inf)
@@ -76,6 +87,18 @@ class TwoTowerRecommender:
         if (rows < 0).any():
             raise KeyError(f"{int((rows < 0).sum())} customers have no history here")
         return rows
+
+
+def _empty(n: int, k: int) -> Ranked:
+    return np.full((n, k), NO_PRODUCT, dtype=np.int64), np.full((n, k), -np.inf, dtype=np.float32)
+
+
+def _fill(positions: npt.NDArray[np.int64], scores: npt.NDArray[np.float32], pairs: Pairs) -> None:
+    """Write ordered pairs into (b, k) lists, as many as fit."""
+    place = np.arange(len(pairs.customer)) - np.searchsorted(pairs.customer, pairs.customer)
+    kept = place < positions.shape[1]
+    positions[pairs.customer[kept], place[kept]] = pairs.product_idx[kept]
+    scores[pairs.customer[kept], place[kept]] = pairs.scores[kept]
 
 
 def _without(pairs: Pairs, excluded: npt.NDArray[np.bool_]) -> Pairs:

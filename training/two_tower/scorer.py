@@ -1,5 +1,6 @@
 """Score and rank products for customers: the one code path that both backtests and live requests take."""
 
+import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -13,6 +14,8 @@ from torch.nn import functional
 from training.artifact import Bundle
 from training.baselines import Task
 from training.catalogue import Catalogue
+from training.evaluation_results import TASKS
+from training.two_tower.exposure import FRAME, SUPPLIER_CLASS, SupplierExposure
 from training.two_tower.histories import Histories, Ints, from_products, from_row, with_session
 from training.two_tower.repeat_head import RepeatHead, bought_features, new_features, pair_features
 from training.two_tower.towers import Shape, TwoTower
@@ -44,7 +47,7 @@ class Ranking:
 
 @dataclass(frozen=True, eq=False)
 class Pairs:
-    """Scored (customer, product) pairs of a batch, customer by customer, best first within each."""
+    """Scored (customer, product) pairs of a batch; from `Scorer.score` customer by customer, best first within each."""
 
     customer: Ints
     product_idx: Ints
@@ -82,6 +85,7 @@ class Scorer:
         numeric: (N, F) numeric features at the time of fitting.
         products: Arrays of length N: `PRODUCT_TEXTS`, `price_usd`, `popularity`.
         together: (N, J) positions and scores of products often in the same basket, -1 where there are fewer.
+        exposure: Room for suppliers; None, as in versions from before there was any, leaves lists as they are.
     """
 
     def __init__(
@@ -94,6 +98,7 @@ class Scorer:
         numeric: npt.NDArray[np.float32],
         products: Mapping[str, npt.NDArray[Any]],
         together: tuple[Ints, npt.NDArray[np.float32]],
+        exposure: SupplierExposure | None = None,
     ) -> None:
         self.model = model.eval()
         self.head = head.eval()
@@ -106,8 +111,7 @@ class Scorer:
             self.history_vectors = model.products.history_vectors(torch.from_numpy(content))  # (N, D)
             self._directions = functional.normalize(self.history_vectors, dim=1)
         self.numeric, self.product_vectors = self._with_sales(numeric)
-        popularity = self.products["popularity"]
-        self._by_popularity = np.lexsort((np.arange(len(popularity)), -popularity))
+        self._make_room(exposure)
 
     @classmethod
     def load(cls, bundle: Bundle) -> "Scorer":
@@ -128,6 +132,10 @@ class Scorer:
         head.load_state_dict(_under(weights, "head."))
         texts = {name: np.array(products[name].to_pylist(), dtype=str) for name in PRODUCT_TEXTS}
         numbers = {name: products[name].to_numpy() for name in PRODUCT_NUMBERS}
+        exposure = None
+        if SUPPLIER_CLASS in products.column_names:
+            classes = np.array(products[SUPPLIER_CLASS].to_pylist(), dtype=str)
+            exposure = SupplierExposure.from_table(bundle.frame(FRAME), classes)
         return cls(
             model,
             head,
@@ -136,7 +144,19 @@ class Scorer:
             numeric=bundle.array("numeric"),
             products=texts | numbers,
             together=(bundle.array("together_idx"), bundle.array("together_scores")),
+            exposure=exposure,
         )
+
+    @property
+    def exposure_strength(self) -> float:
+        """Share of the suppliers' weights that lists are re-ranked with; 0 for none."""
+        return 0.0 if self.exposure is None else self.exposure.strength
+
+    def with_exposure(self, exposure: SupplierExposure | None) -> "Scorer":
+        """Give the same model with other room for suppliers; weights and vectors are shared."""
+        other = copy.copy(self)
+        other._make_room(exposure)
+        return other
 
     def refresh(self, numeric: npt.NDArray[np.float32]) -> None:
         """Give every product the sales figures of another moment; (N, F)."""
@@ -184,10 +204,10 @@ class Scorer:
         return Ranking(product_idx, scores, sources, self._nearest(product_idx, basket_idx))
 
     def rank_popular(self, *, allowed: Mask | None, k: int) -> Ranking:
-        """Rank by baskets of the recent window: the same list for everyone."""
+        """Rank by baskets of the recent window, with room for suppliers: the same list for everyone."""
         order = self._by_popularity if allowed is None else self._by_popularity[allowed[self._by_popularity]]
         chosen = order[:k]
-        scores = self.products["popularity"][chosen].astype(np.float32)
+        scores = self.popularity[chosen].astype(np.float32)
         return Ranking(chosen, scores, ("popular",) * len(chosen), np.full(len(chosen), _NONE))
 
     def similar(self, product_idx: int, *, allowed: Mask | None, k: int) -> Ranking:
@@ -210,19 +230,28 @@ class Scorer:
         chosen, scores = found[keep][:k], self._together_scores[product_idx][keep][:k]
         return Ranking(chosen, scores, ("together",) * len(chosen), np.full(len(chosen), product_idx))
 
-    @torch.inference_mode()
     def score(self, histories: Histories, *, task: Task, allowed: Mask | None = None) -> Pairs:
-        """Score each customer's bought products (`all` only) and his best never-bought ones.
+        """Score each customer's bought products (`all` only) and his best never-bought ones, with room for suppliers.
 
         Returns:
-            At most the whole history and `N_NEW_CANDIDATES` pairs a customer, best first. For `all`, scores are the
-            head's probabilities of a purchase within the target window; for `novel`, the towers' probabilities of
-            being the next first purchase, because the towers order new products better (test cut-off, novel
-            NDCG@20: .0462 against the head's .0429).
+            At most the whole history and `N_NEW_CANDIDATES` pairs a customer, best first. For `all`, the model's
+            scores are the head's probabilities of a purchase within the target window; for `novel`, the towers'
+            probabilities of being the next first purchase, because the towers order new products better (test
+            cut-off, novel NDCG@20: .0462 against the head's .0429). Re-ranking lowers them by class of supplier.
         """
+        return self.ordered(self.judged(histories, task=task, allowed=allowed), task=task)
+
+    @torch.inference_mode()
+    def judged(self, histories: Histories, *, task: Task, allowed: Mask | None = None) -> Pairs:
+        """Score as the model does, before re-ranking and in no order."""
         pairs = self.candidates(histories, task=task, allowed=allowed)
         scores = (torch.sigmoid(self.head(pairs.features)) if task == "all" else pairs.tower_p).numpy()
-        order = np.lexsort((pairs.product_idx, -scores, pairs.customer))
+        return Pairs(pairs.customer, pairs.product_idx, scores, pairs.bought)
+
+    def ordered(self, pairs: Pairs, *, task: Task) -> Pairs:
+        """Re-rank judged pairs: the same ones, customer by customer, best first; the order within a class stays."""
+        scores = pairs.scores if self._room is None else pairs.scores * self._room[task][pairs.product_idx]
+        order = np.lexsort((pairs.product_idx, -pairs.scores, -scores, pairs.customer))
         return Pairs(pairs.customer[order], pairs.product_idx[order], scores[order], pairs.bought[order])
 
     @torch.no_grad()
@@ -254,6 +283,15 @@ class Scorer:
         best, new = open_to_new.topk(min(N_NEW_CANDIDATES, len(self.catalogue)), dim=1)  # (B, M)
         kept = torch.isfinite(best)
         return torch.arange(len(histories)).unsqueeze(1).expand_as(new)[kept], new[kept]
+
+    def _make_room(self, exposure: SupplierExposure | None) -> None:
+        self.exposure = exposure
+        self._room = None if exposure is None else {task: exposure.factors(task) for task in TASKS}
+        popularity = np.asarray(self.products["popularity"], dtype=np.float64)
+        if exposure is not None:
+            self.products = {**self.products, SUPPLIER_CLASS: exposure.classes}
+        self.popularity = popularity if self._room is None else popularity * self._room["all"]  # (N,)
+        self._by_popularity = np.lexsort((np.arange(len(popularity)), -self.popularity))
 
     @torch.inference_mode()
     def _with_sales(self, numeric: npt.NDArray[np.float32]) -> tuple[Tensor, Tensor]:

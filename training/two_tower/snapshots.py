@@ -11,7 +11,7 @@ import pandas as pd
 import pyarrow as pa
 from scipy import sparse
 
-from features.columns import CUSTOMER_ID, EVENT_TIMESTAMP, PRODUCT_ID
+from features.columns import CUSTOMER_ID, EVENT_TIMESTAMP, PRODUCT_ID, STORE_ID
 from features.services import CUSTOMER_V1, PRODUCT_V1
 from features.store import Store
 from training.catalogue import Catalogue
@@ -30,6 +30,7 @@ class Snapshot:
         numeric: (N, F) numeric product features.
         bought: (C, N) bool, in the history.
         targets: (C, N) bool, bought within the target window.
+        stores: (C,) home store, "" where unknown.
     """
 
     cutoff: datetime
@@ -37,6 +38,7 @@ class Snapshot:
     numeric: npt.NDArray[np.float32]
     bought: sparse.csr_array
     targets: sparse.csr_array
+    stores: npt.NDArray[np.str_]
 
     @cached_property
     def novel_targets(self) -> sparse.csr_array:
@@ -70,7 +72,8 @@ def load_snapshots(
     n_customers, n_products = len(customer_ids), len(catalogue)
     snapshots = []
     for i, cutoff in enumerate(cutoffs):
-        histories = from_arrow(customers.slice(i * n_customers, n_customers), catalogue)
+        rows = customers.slice(i * n_customers, n_customers)
+        histories = from_arrow(rows, catalogue)
         pairs = (np.ones(len(histories.product_idx), dtype=bool), histories.product_idx, histories.offsets)
         snapshots.append(
             Snapshot(
@@ -79,6 +82,7 @@ def load_snapshots(
                 numeric=numeric_features(products.slice(i * n_products, n_products), popularity_days),
                 bought=sparse.csr_array(pairs, shape=(n_customers, n_products)),
                 targets=targets(purchases, catalogue, customer_ids, cutoff, cutoff + timedelta(days=target_days)),
+                stores=np.array([store or "" for store in rows[STORE_ID].to_pylist()], dtype=str),
             )
         )
     return snapshots

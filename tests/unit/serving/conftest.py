@@ -1,8 +1,8 @@
 """A whole service in memory: all of it real but the model, the feature store and the journal."""
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -14,6 +14,11 @@ import pytest
 
 from configs.loading import load_settings
 from configs.settings import ServingSettings
+from fairness.audit_store import AuditStore
+from fairness.clearance import Clearance
+from fairness.committee import REPORTS, open_committee
+from fairness.report import Report
+from fairness.signing import AUDIT_KEYS, load_signer, sign_report
 from features.events import Event, RecordResult
 from privacy.consent import PERSONALIZATION, ConsentLedger
 from privacy.pseudonyms import Pseudonymizer
@@ -23,6 +28,7 @@ from serving.bundles import BundleHolder
 from serving.champion import Champion
 from serving.decisions import DecisionLog
 from serving.events import EventDoor
+from serving.fairness_desk import FairnessDesk
 from serving.keys import load_keys, read_plain_keys
 from serving.models import ModelShelf
 from serving.pricing.advisor import Advisor
@@ -31,6 +37,7 @@ from serving.recommend import Recommender
 from serving.services import Services, limits_from
 from serving.shelf import Shelf
 from serving.similar import SimilarProducts
+from serving.standing import Standings
 from serving.stock import Stock
 
 NOW = datetime(2025, 3, 1, 12, 0, tzinfo=UTC)
@@ -46,11 +53,13 @@ PRODUCTS = [
     ("16", "PRODUCE", "FRUIT", "APPLES", "Private", 0.99),
     ("17", "PRODUCE", "FRUIT", "PEARS", "National", float("nan")),
 ]
+PAGE_HTML = "<!doctype html><title>Fairness report</title><p>Ümläute: the report</p>"
+REPORT_ID = f"fr_{'0' * 24}"
 CARD = {
     "name": "two-tower",
     "version": "3",
     "trained_at": "2025-02-01T00:00:00Z",
-    "fairness_report_id": None,
+    "fairness_report_id": REPORT_ID,
     "privacy": {"mechanism": "none", "epsilon": None, "delta": None, "unit": None},
 }
 
@@ -67,6 +76,8 @@ class FakeRanking:
 
 class FakeRanker:
     """Popularity is the catalogue's own order; what was bought comes first; the neighbour of a product is like it."""
+
+    exposure_strength = 0.0
 
     def _ranking(
         self, order: Sequence[int], source: Sequence[str], because: Sequence[int], allowed: Any, k: int
@@ -159,6 +170,7 @@ def champion(version: str = "3") -> Champion:
         shelf=Shelf.of(columns[0], dict(zip(names, columns[1:], strict=True))),
         card={**CARD, "version": version},
         facts={},
+        clearance=Clearance("two-tower", version, "b" * 64, REPORT_ID, "c" * 64, datetime.max.replace(tzinfo=UTC)),
     )
 
 
@@ -206,6 +218,15 @@ class Shop:
         return pseudonym
 
 
+def ethics_of(root: Path, now: datetime) -> tuple[Standings, FairnessDesk]:
+    """Open what the committee works with, at some time."""
+    settings = load_settings("test", [f"storage.root={root}"])
+    storage, committee = settings.storage, open_committee(settings.storage, settings.fairness.release, lambda: now)
+    standings = Standings(settings.fairness, keys_dir=storage.keys, committee=committee, now=lambda: now)
+    store = AuditStore(storage.reports / REPORTS)
+    return standings, FairnessDesk(store, committee, standings, keys_dir=storage.keys, now=lambda: now)
+
+
 @pytest.fixture
 def serving_settings() -> ServingSettings:
     return load_settings("test").serving
@@ -225,6 +246,7 @@ def shop(tmp_path: Path, serving_settings: ServingSettings) -> Iterator[Shop]:
     bundles = BundleHolder(name="two-tower", pointer=pointer, load=champion, retry_after_s=30)
     bundles.refresh()
     stock, settings = Stock(tmp_path / "lake"), serving_settings.recommend
+    standings, fairness = ethics_of(tmp_path, NOW)
     services = Services(
         settings=serving_settings,
         limits=limits_from(serving_settings),
@@ -245,7 +267,7 @@ def shop(tmp_path: Path, serving_settings: ServingSettings) -> Iterator[Shop]:
             sink=sink, pseudonyms=pseudonyms, settings=serving_settings.events, retry_after_s=30, now=lambda: NOW
         ),
         decisions=decisions,
-        models=ModelShelf(bundles_dir, {"two-tower": bundles}),
+        models=ModelShelf(bundles_dir, {"two-tower": bundles}, standings),
         pricing=build_pricing(
             load_settings("test").pricing,
             engine=engine,
@@ -258,6 +280,7 @@ def shop(tmp_path: Path, serving_settings: ServingSettings) -> Iterator[Shop]:
             now=lambda: NOW,
             data_now=lambda: NOW,
         ),
+        fairness=fairness,
         state=engine,
     )
     yield Shop(
@@ -272,3 +295,28 @@ def shop(tmp_path: Path, serving_settings: ServingSettings) -> Iterator[Shop]:
         lake=tmp_path / "lake",
     )
     services.close()
+
+
+@pytest.fixture
+def file_report(tmp_path: Path, passing: Callable[..., Report]) -> Callable[..., str]:
+    """Puts the signed report of an audit of two-tower 3 where the shop looks; a measure can be made to fail."""
+    settings = load_settings("test", [f"storage.root={tmp_path}"])
+    signer = load_signer(settings.storage.keys, AUDIT_KEYS, create=True)
+
+    def filed(*, failing: str | None = None, version: str = "3", page: str = PAGE_HTML, **changes: Any) -> str:
+        report = passing("two-tower", version, "b" * 64, settings, **{"created_at": NOW, **changes})
+        if failing is not None:
+            bad = [one.model_copy(update={"verdict": "FAIL"}) if one.key == failing else one for one in report.measures]
+            report = report.model_copy(update={"measures": tuple(bad), "verdict": "FAIL", "reasons": ("it failed",)})
+        signature = sign_report(report, signer, report.created_at)
+        store = AuditStore(settings.storage.reports / REPORTS)
+        store.add(report, signature, page=page, notice=page.replace("report", "notice"))
+        return report.report_id
+
+    return filed
+
+
+@pytest.fixture
+def at(shop: Shop, tmp_path: Path) -> Callable[[datetime], Shop]:
+    """Gives the same house with the committee's desk as another process, started at some time, would open it."""
+    return lambda now: replace(shop, services=replace(shop.services, fairness=ethics_of(tmp_path, now)[1]))

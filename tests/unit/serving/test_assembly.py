@@ -82,3 +82,8 @@ def test_production_without_keys_is_refused(tmp_path: Path) -> None:
 
 def test_development_is_told_where_its_keys_are(settings: Settings) -> None:
     assert check_keys(settings) == settings.storage.keys / "api_keys.txt"
+
+
+def test_the_committee_finds_its_desk(services: Services) -> None:
+    assert services.fairness.reports(model=None, kind=None, limit=10, cursor=None)["reports"] == []
+    assert services.fairness.waivers(report_id=None, status=None, limit=10, cursor=None)["waivers"] == []

@@ -1,11 +1,14 @@
 """The loaded champion: none, the first, the next, a bad one."""
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from fairness.clearance import Clearance
+from fairness.errors import ClearanceLapsed, ClearanceRefused, CommitteeLogBroken
 from serving.bundles import BundleHolder
 from serving.champion import Champion
 from serving.errors import NotReady
@@ -27,9 +30,34 @@ class Loader:
         return result
 
 
-def made(version: str) -> Champion:
+NOW = datetime(2026, 3, 2, tzinfo=UTC)
+
+
+class Time:
+    """A clock that stands still until it is moved on."""
+
+    def __init__(self) -> None:
+        self.now = NOW
+
+    def __call__(self) -> datetime:
+        """Tell the time."""
+        return self.now
+
+
+def made(version: str, until: datetime = NOW + timedelta(days=30)) -> Champion:
     any_: Any = None
-    return Champion("two-tower", version, f"digest-{version}", any_, any_, {}, {})
+    clearance = Clearance("two-tower", version, f"digest-{version}", "fr_1", "0" * 64, until)
+    return Champion("two-tower", version, f"digest-{version}", clearance, any_, any_, {}, {})
+
+
+def over(version: str) -> ClearanceLapsed:
+    reasons = ["the waiver expired"]
+    return ClearanceLapsed(name="two-tower", version=version, bundle_digest=f"digest-{version}", reasons=reasons)
+
+
+def edited(version: str) -> ClearanceRefused:
+    reasons = ["the report was edited"]
+    return ClearanceRefused(name="two-tower", version=version, bundle_digest=f"digest-{version}", reasons=reasons)
 
 
 def point(path: Path, content: str) -> None:
@@ -39,8 +67,9 @@ def point(path: Path, content: str) -> None:
     staged.replace(path)
 
 
-def holder(pointer: Path, load: Loader, retry_after_s: int = 30) -> BundleHolder[Any]:
-    return BundleHolder(name="two-tower", pointer=pointer, load=load, retry_after_s=retry_after_s)
+def holder(pointer: Path, load: Loader, retry_after_s: int = 30, **more: Any) -> BundleHolder[Any]:
+    more = {"now": lambda: NOW, **more}
+    return BundleHolder(name="two-tower", pointer=pointer, load=load, retry_after_s=retry_after_s, **more)
 
 
 def test_without_a_pointer_nothing_is_loaded(tmp_path: Path) -> None:
@@ -114,6 +143,126 @@ def test_a_removed_pointer_keeps_the_model(tmp_path: Path) -> None:
     point(pointer, "one")
     held.refresh()
     pointer.unlink()
+    held.refresh()
+    assert held.champion().version == "1"
+
+
+def test_a_clearance_that_ends_takes_the_model_out_at_the_next_look(tmp_path: Path) -> None:
+    pointer, clock = tmp_path / "champion.json", Time()
+    load = Loader(made("1", until=NOW + timedelta(days=1)), over("1"), made("1", until=NOW + timedelta(days=99)))
+    held = holder(pointer, load, retry_after_s=0, now=clock)
+    point(pointer, "one")
+    held.refresh()
+    clock.now = NOW + timedelta(days=1, seconds=-1)
+    assert not held.refresh()
+    assert held.champion().version == "1"
+    clock.now = NOW + timedelta(days=1)
+    assert not held.refresh()
+    with pytest.raises(NotReady, match="was refused"):
+        held.champion()
+    assert "the waiver expired" in str(held.problem)
+    assert held.refresh(), "once it is cleared anew it serves again"
+    assert held.champion().cleared_until == NOW + timedelta(days=99)
+    assert held.problem is None
+
+
+@pytest.mark.parametrize("failure", [edited("1"), OSError("disk hiccup")], ids=["edited", "disk"])
+def test_what_is_over_does_not_stay_because_the_evidence_cannot_be_read(tmp_path: Path, failure: Exception) -> None:
+    pointer, clock = tmp_path / "champion.json", Time()
+    held = holder(pointer, Loader(made("1", until=NOW + timedelta(days=1)), failure), now=clock)
+    point(pointer, "one")
+    held.refresh()
+    clock.now = NOW + timedelta(days=1)
+    held.refresh()
+    assert held.current is None
+    assert held.problem == str(failure)
+
+
+def test_a_removed_pointer_keeps_no_model_beyond_its_clearance(tmp_path: Path) -> None:
+    pointer, clock = tmp_path / "champion.json", Time()
+    held = holder(pointer, Loader(made("1", until=NOW + timedelta(days=1))), now=clock)
+    point(pointer, "one")
+    held.refresh()
+    pointer.unlink()
+    held.refresh()
+    assert held.champion().version == "1"
+    clock.now = NOW + timedelta(days=2)
+    held.refresh()
+    assert held.current is None
+    assert held.problem == "the clearance ended at 2026-03-03 00:00 UTC"
+
+
+def test_a_decision_against_what_serves_takes_it_out(tmp_path: Path) -> None:
+    pointer, log = tmp_path / "champion.json", tmp_path / "committee.jsonl"
+    held = holder(pointer, Loader(made("1"), over("1")), watched=lambda: (log,))
+    point(pointer, "one")
+    held.refresh()
+    assert not held.refresh()
+    log.write_text("anna refused")
+    assert not held.refresh()
+    assert held.current is None
+    with pytest.raises(NotReady):
+        held.champion()
+
+
+def test_a_decision_against_another_version_keeps_what_serves(tmp_path: Path) -> None:
+    pointer = tmp_path / "champion.json"
+    held = holder(pointer, Loader(made("1"), over("2")))
+    point(pointer, "one")
+    held.refresh()
+    point(pointer, "two")
+    held.refresh()
+    assert held.champion().version == "1"
+    assert "version 2" in str(held.problem)
+
+
+def test_an_edited_report_keeps_the_last_good_model(tmp_path: Path) -> None:
+    pointer, report = tmp_path / "champion.json", tmp_path / "report.json"
+    held = holder(pointer, Loader(made("1"), edited("1"), made("1")), watched=lambda: (report,))
+    point(pointer, "one")
+    held.refresh()
+    report.write_text("edited")
+    assert not held.refresh()
+    assert held.champion().version == "1"
+    assert "the report was edited" in str(held.problem)
+    report.write_text("restored!")
+    assert held.refresh()
+    assert held.problem is None
+
+
+def test_what_serves_is_looked_at_even_when_the_pointer_names_another(tmp_path: Path) -> None:
+    """Version 2 is refused, so version 1 stays; then the waiver of version 1 is revoked."""
+    pointer, log, verdicts = tmp_path / "champion.json", tmp_path / "log", [None, over("1")]
+
+    def recheck(current: Champion) -> None:
+        assert current.version == "1"
+        verdict = verdicts.pop(0)
+        if verdict:
+            raise verdict
+
+    load = Loader(made("1"), edited("2"), edited("2"))
+    held = holder(pointer, load, watched=lambda: (log,), recheck=recheck)
+    point(pointer, "one")
+    held.refresh()
+    point(pointer, "two")
+    held.refresh()
+    assert held.champion().version == "1"
+    log.write_text("revoked")
+    held.refresh()
+    assert held.current is None
+
+
+def test_a_log_that_cannot_be_trusted_takes_nothing_out(tmp_path: Path) -> None:
+    pointer, log = tmp_path / "champion.json", tmp_path / "log"
+    broken = CommitteeLogBroken(path=log, problem="line 1 was edited.")
+
+    def recheck(_: Champion) -> None:
+        raise broken
+
+    held = holder(pointer, Loader(made("1"), edited("1")), watched=lambda: (log,), recheck=recheck)
+    point(pointer, "one")
+    held.refresh()
+    log.write_text("edited")
     held.refresh()
     assert held.champion().version == "1"
 

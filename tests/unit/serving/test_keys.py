@@ -7,22 +7,39 @@ from pathlib import Path
 import pytest
 
 from serving.errors import ApiKeysBroken, ApiKeysMissing
-from serving.keys import HASHES, PLAIN, ROLES, load_keys, read_plain_keys
+from serving.keys import HASHES, PLAIN, ROLES, SECOND_ETHICS, load_keys, read_plain_keys
 
 
-def test_development_makes_one_key_per_role_for_its_owner_alone(tmp_path: Path) -> None:
+def test_development_makes_a_key_for_every_role_for_its_owner_alone(tmp_path: Path) -> None:
     ring = load_keys(tmp_path, create=True)
     plain = read_plain_keys(tmp_path)
-    assert set(plain) == set(ROLES)
-    for role, key in plain.items():
+    assert set(plain) == {*ROLES, SECOND_ETHICS}
+    for label, key in plain.items():
         caller = ring.caller(key)
         assert caller is not None
-        assert caller.roles == {role}
+        assert caller.roles == {label.removesuffix("-2")}
+        assert caller.name == f"development-{label}"
         assert key not in (tmp_path / HASHES).read_text()
         assert hashlib.sha256(key.encode()).hexdigest() in (tmp_path / HASHES).read_text()
     for name in (HASHES, PLAIN):
         assert (tmp_path / name).stat().st_mode & 0o777 == 0o600
     assert {path.name for path in tmp_path.iterdir()} == {HASHES, PLAIN}
+
+
+def test_the_two_of_the_ethics_committee_are_told_apart(tmp_path: Path) -> None:
+    ring, plain = load_keys(tmp_path, create=True), read_plain_keys(tmp_path)
+    first, second = ring.caller(plain["ethics"]), ring.caller(plain["ethics-2"])
+    assert first is not None
+    assert second is not None
+    assert first.roles == second.roles == {"ethics"}
+    assert first.name != second.name
+
+
+def test_keys_made_before_there_were_two_of_ethics_still_work(tmp_path: Path) -> None:
+    load_keys(tmp_path, create=True)
+    plain = tmp_path / PLAIN
+    plain.write_text("".join(f"{line}\n" for line in plain.read_text().splitlines() if "-2 " not in line))
+    assert set(read_plain_keys(tmp_path)) == set(ROLES)
 
 
 def test_keys_survive_a_second_start(tmp_path: Path) -> None:

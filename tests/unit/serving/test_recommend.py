@@ -165,6 +165,22 @@ def test_a_dry_run_leaves_no_decision(shop: Any) -> None:
     assert shop.recommend(dry_run=True)["decision_id"] is None
 
 
+def test_a_decision_says_that_suppliers_were_given_room_where_they_were(
+    shop: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def guardrails(**asked: Any) -> Any:
+        answer = shop.recommend(**asked)
+        shop.services.decisions.flush()
+        found = shop.call("GET", f"/v1/decisions/{answer['decision_id']}", role="ethics")
+        assert found.status_code == 200
+        return found.json()["guardrails"]
+
+    assert guardrails() == []
+    monkeypatch.setattr(shop.services.bundles.champion().ranker, "exposure_strength", 0.75)
+    assert guardrails() == [{"code": "SUPPLIER_EXPOSURE", "kind": "soft", "strength": 0.75}]
+    assert guardrails(filter={"departments": ["grocery"], "categories": ["BEEF"]}) == []  # nothing was shown
+
+
 def test_the_default_length_is_ten_and_the_greatest_a_hundred(shop: Any) -> None:
     assert shop.recommend()["filtered_out"] == {"no_more_products": 2}
     assert shop.recommend(limit=100)["filtered_out"] == {"no_more_products": 92}

@@ -25,6 +25,15 @@ WANTED = {
     ("POST", "/v1/price-simulations"): {"pricing"},
     ("POST", "/v1/forecasts"): {"pricing"},
     ("POST", "/v1/prices"): {"storefront"},
+    ("GET", "/v1/fairness-reports"): {"ethics"},
+    ("GET", "/v1/fairness-reports/{report_id}"): {"ethics"},
+    ("GET", "/v1/fairness-reports/{report_id}/page"): {"ethics", "ml_engineer"},
+    ("GET", "/v1/fairness-reports/{report_id}/notice"): {"ethics", "ml_engineer"},
+    ("POST", "/v1/fairness-reports/{report_id}/sign-offs"): {"ethics"},
+    ("GET", "/v1/waivers"): {"ethics", "ml_engineer"},
+    ("POST", "/v1/waivers"): {"ethics"},
+    ("POST", "/v1/waivers/{waiver_id}/approve"): {"ethics"},
+    ("POST", "/v1/waivers/{waiver_id}/revoke"): {"ethics"},
 }
 OPEN = {("GET", "/livez"), ("GET", "/readyz"), ("GET", "/metrics"), ("GET", "/openapi.json")}
 

@@ -1,6 +1,6 @@
 """A basket table small enough to check by eye, and one tracker for the whole session."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from training.artifact import Bundle, bundle_directory, write_bundle
 from training.catalogue import Catalogue
 from training.evaluation_results import Difference, Evaluation, Score
 from training.manifest import ManifestFacts
-from training.registry import Tracker
+from training.registry import RegisteredVersion, Tracker, version_tags
 
 CUTOFF = datetime(2017, 3, 1, tzinfo=UTC)
 END = datetime(2017, 3, 15, tzinfo=UTC)
@@ -184,3 +184,42 @@ def tracker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tracker]:
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)
         yield Tracker(StorageSettings(root=tmp_path_factory.mktemp("tracking"), min_free_gb=0))
+
+
+class FakeTracker:
+    """A registry in memory that can lose power when an alias moves."""
+
+    def __init__(self) -> None:
+        self.registered: list[RegisteredVersion] = []
+        self.aliases: dict[str, RegisteredVersion] = {}
+        self.moves = 0
+        self.tagged: dict[str, dict[str, str]] = {}
+
+    def register(self, bundle: Bundle, **tags: str) -> None:
+        """Register a bundle with some tags changed."""
+        number = str(len(self.registered) + 1)
+        version = RegisteredVersion("two-tower", number, "run", {**version_tags(bundle), **tags})
+        self.registered.append(version)
+
+    def find_bundle(self, bundle: Bundle) -> RegisteredVersion | None:
+        """Look for the digest."""
+        return next((v for v in reversed(self.registered) if v.tags["bundle_digest"] == bundle.digest), None)
+
+    def aliased(self, name: str, alias: str) -> RegisteredVersion | None:
+        """Look up an alias."""
+        return self.aliases.get(alias) if name == "two-tower" else None
+
+    def set_alias(self, version: RegisteredVersion, alias: str) -> None:
+        """Move an alias."""
+        self.aliases[alias] = version
+        self.moves += 1
+
+    def set_version_tags(self, version: RegisteredVersion, tags: Mapping[str, str]) -> None:
+        """Remember the tags of a version."""
+        self.tagged.setdefault(version.number, {}).update(tags)
+
+
+@pytest.fixture
+def registry_in_memory() -> FakeTracker:
+    """A registry without MLflow."""
+    return FakeTracker()

@@ -19,7 +19,7 @@ def test_the_card_holds_origin_privacy_figures_and_limits(
     assert "| two-tower | – | 0.3300 [0.2970, 0.3630] | – | – | 50 |" in card
     assert "2 of 50 judged customers had not agreed" in card
     assert "## Limits" in card
-    assert "No fairness audit" in card
+    assert "fairness report of this version" in card
 
 
 def test_subsets_that_were_measured_are_listed(

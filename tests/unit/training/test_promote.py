@@ -8,15 +8,14 @@ from typing import Any
 import pytest
 
 from configs.settings import PROJECT_ROOT, PromotionSettings
+from fairness.clearance import Clearance
 from fairness.errors import PromotionRefused
-from fairness.gates import Finding
 from features.lake import LakeManifest
 from training.artifact import Bundle, champion_pointer, load_champion
 from training.errors import BundleDamaged, ModelVersionUnknown
 from training.evaluation_results import Evaluation
 from training.promote import Promotion, promote, standard_checks
-from training.promotion_checks import BeatsBaselines, Candidate
-from training.registry import RegisteredVersion, version_tags
+from training.promotion_checks import BeatsBaselines
 from training.registry_file import ModelEntry, load_registry_file
 
 SNAPSHOT = "5" * 64
@@ -24,37 +23,9 @@ MakeBundle = Callable[..., Bundle]
 MakeEvaluation = Callable[..., Evaluation]
 
 
-class FakeTracker:
-    """A registry in memory that can lose power when an alias moves."""
-
-    def __init__(self) -> None:
-        self.registered: list[RegisteredVersion] = []
-        self.aliases: dict[str, RegisteredVersion] = {}
-        self.moves = 0
-
-    def register(self, bundle: Bundle, **tags: str) -> None:
-        """Register a bundle with some tags changed."""
-        number = str(len(self.registered) + 1)
-        version = RegisteredVersion("two-tower", number, "run", {**version_tags(bundle), **tags})
-        self.registered.append(version)
-
-    def find_bundle(self, bundle: Bundle) -> RegisteredVersion | None:
-        """Look for the digest."""
-        return next((v for v in reversed(self.registered) if v.tags["bundle_digest"] == bundle.digest), None)
-
-    def aliased(self, name: str, alias: str) -> RegisteredVersion | None:
-        """Look up an alias."""
-        return self.aliases.get(alias) if name == "two-tower" else None
-
-    def set_alias(self, version: RegisteredVersion, alias: str) -> None:
-        """Move an alias."""
-        self.aliases[alias] = version
-        self.moves += 1
-
-
 @pytest.fixture
-def tracker() -> FakeTracker:
-    return FakeTracker()
+def tracker(registry_in_memory: Any) -> Any:
+    return registry_in_memory
 
 
 @pytest.fixture
@@ -80,7 +51,7 @@ def lake(**changes: Any) -> LakeManifest:
 
 @pytest.fixture
 def ask(
-    tmp_path: Path, tracker: FakeTracker, entry: ModelEntry, promotion_settings: PromotionSettings
+    tmp_path: Path, tracker: Any, entry: ModelEntry, promotion_settings: PromotionSettings
 ) -> Callable[..., Promotion]:
     def asked(version: str | None = None, **changes: Any) -> Promotion:
         arguments = {
@@ -89,10 +60,17 @@ def ask(
             "entry": entry,
             "lake": lake(),
             "checks": standard_checks(promotion_settings, ["two_tower"], [BeatsBaselines(promotion_settings)]),
+            "clear": passed,
         }
         return promote("two-tower", version, **{**arguments, **changes})
 
     return asked
+
+
+def passed(bundle: Bundle) -> Clearance:
+    """An audit that clears everything; what one refuses is in test_promotion_checks."""
+    manifest = bundle.manifest
+    return Clearance(manifest.name, manifest.version, bundle.digest, "fr_1", "a" * 64, datetime(2026, 1, 1, tzinfo=UTC))
 
 
 def reasons(ask: Callable[..., Promotion], **changes: Any) -> str:
@@ -103,7 +81,7 @@ def reasons(ask: Callable[..., Promotion], **changes: Any) -> str:
 
 def test_a_sound_candidate_becomes_champion(
     tmp_path: Path,
-    tracker: FakeTracker,
+    tracker: Any,
     ask: Callable[..., Promotion],
     bundle_of: MakeBundle,
     evaluation_of: MakeEvaluation,
@@ -121,7 +99,7 @@ def test_a_sound_candidate_becomes_champion(
 
 def test_promoting_the_champion_again_changes_nothing(
     tmp_path: Path,
-    tracker: FakeTracker,
+    tracker: Any,
     ask: Callable[..., Promotion],
     bundle_of: MakeBundle,
     evaluation_of: MakeEvaluation,
@@ -134,7 +112,7 @@ def test_promoting_the_champion_again_changes_nothing(
 
 def test_the_newest_version_is_taken_unless_one_is_named(
     tmp_path: Path,
-    tracker: FakeTracker,
+    tracker: Any,
     ask: Callable[..., Promotion],
     bundle_of: MakeBundle,
     evaluation_of: MakeEvaluation,
@@ -155,7 +133,7 @@ def test_no_bundle_at_all_names_the_next_step(ask: Callable[..., Promotion]) -> 
 
 def test_every_reason_is_given_at_once(
     tmp_path: Path,
-    tracker: FakeTracker,
+    tracker: Any,
     ask: Callable[..., Promotion],
     bundle_of: MakeBundle,
     evaluation_of: MakeEvaluation,
@@ -191,7 +169,7 @@ def test_every_reason_is_given_at_once(
 
 def test_the_margin_is_the_settings(
     tmp_path: Path,
-    tracker: FakeTracker,
+    tracker: Any,
     ask: Callable[..., Promotion],
     bundle_of: MakeBundle,
     evaluation_of: MakeEvaluation,
@@ -206,7 +184,7 @@ def test_the_margin_is_the_settings(
 
 
 def test_without_an_evaluation_nothing_is_promoted(
-    tmp_path: Path, tracker: FakeTracker, ask: Callable[..., Promotion], bundle_of: MakeBundle
+    tmp_path: Path, tracker: Any, ask: Callable[..., Promotion], bundle_of: MakeBundle
 ) -> None:
     tracker.register(bundle_of(tmp_path, metrics={}))
     told = reasons(ask)
@@ -216,7 +194,7 @@ def test_without_an_evaluation_nothing_is_promoted(
 
 def test_an_evaluation_without_baselines_is_no_proof(
     tmp_path: Path,
-    tracker: FakeTracker,
+    tracker: Any,
     ask: Callable[..., Promotion],
     bundle_of: MakeBundle,
     evaluation_of: MakeEvaluation,
@@ -236,7 +214,7 @@ def test_a_bundle_that_was_never_registered_is_refused(
 
 def test_tags_edited_in_the_registry_are_noticed(
     tmp_path: Path,
-    tracker: FakeTracker,
+    tracker: Any,
     ask: Callable[..., Promotion],
     bundle_of: MakeBundle,
     evaluation_of: MakeEvaluation,
@@ -247,7 +225,7 @@ def test_tags_edited_in_the_registry_are_noticed(
 
 def test_a_damaged_bundle_is_not_even_judged(
     tmp_path: Path,
-    tracker: FakeTracker,
+    tracker: Any,
     ask: Callable[..., Promotion],
     bundle_of: MakeBundle,
     evaluation_of: MakeEvaluation,
@@ -261,7 +239,7 @@ def test_a_damaged_bundle_is_not_even_judged(
 
 def test_a_crash_between_alias_and_pointer_is_repaired_by_a_repeat(
     tmp_path: Path,
-    tracker: FakeTracker,
+    tracker: Any,
     ask: Callable[..., Promotion],
     bundle_of: MakeBundle,
     evaluation_of: MakeEvaluation,
@@ -288,7 +266,7 @@ def test_a_crash_between_alias_and_pointer_is_repaired_by_a_repeat(
 @pytest.mark.parametrize("lost", ["alias", "pointer", "broken pointer"])
 def test_a_half_that_was_lost_is_set_again(
     tmp_path: Path,
-    tracker: FakeTracker,
+    tracker: Any,
     ask: Callable[..., Promotion],
     bundle_of: MakeBundle,
     evaluation_of: MakeEvaluation,
@@ -309,27 +287,9 @@ def test_a_half_that_was_lost_is_set_again(
     assert load_champion(tmp_path, "two-tower").digest == bundle.digest
 
 
-def test_an_audit_joins_as_one_more_check(
-    tmp_path: Path,
-    tracker: FakeTracker,
-    ask: Callable[..., Promotion],
-    bundle_of: MakeBundle,
-    evaluation_of: MakeEvaluation,
-    promotion_settings: PromotionSettings,
-) -> None:
-    tracker.register(bundle_of(tmp_path, evaluation=evaluation_of()))
-
-    def audited(candidate: Candidate) -> list[Finding]:
-        report = candidate.bundle.manifest.audit_report
-        return [Finding(check="audit", passed=report is not None, reason="no fairness report")]
-
-    checks = [*standard_checks(promotion_settings, ["two_tower"], [BeatsBaselines(promotion_settings)]), audited]
-    assert reasons(ask, checks=checks) == "audit: no fairness report"
-
-
 def test_data_exactly_as_old_as_allowed_passes(
     tmp_path: Path,
-    tracker: FakeTracker,
+    tracker: Any,
     ask: Callable[..., Promotion],
     bundle_of: MakeBundle,
     evaluation_of: MakeEvaluation,

@@ -189,6 +189,18 @@ def test_an_alias_moves(
         assert tracker.aliased("two-tower", "champion") == version
 
 
+def test_tags_of_a_version_can_be_set_and_edited(
+    tracker: Tracker, register: Callable[[Bundle], RegisteredVersion], tmp_path: Path, bundle_of: MakeBundle
+) -> None:
+    bundle = bundle_of(tmp_path, consent_digest="3")
+    version = register(bundle)
+    tracker.set_version_tags(version, {"fairness_report_id": "fr_1", "fairness_report_digest": "a" * 64})
+    tracker.set_version_tags(version, {"fairness_report_id": "fr_2"})
+    found = tracker.find_bundle(bundle)
+    assert found is not None
+    assert found.tags == {**version.tags, "fairness_report_id": "fr_2", "fairness_report_digest": "a" * 64}
+
+
 def test_a_run_inside_mlflow_run_names_its_parent(tracker: Tracker, monkeypatch: pytest.MonkeyPatch) -> None:
     with tracker.run(name="outer", tags={}) as outer:
         monkeypatch.setenv("MLFLOW_RUN_ID", outer.run_id)

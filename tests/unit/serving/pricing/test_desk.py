@@ -19,7 +19,7 @@ CLOSE = 1e-5  # networks reckon in single precision
 
 @pytest.fixture(scope="module")
 def desk(chain: Any) -> Desk:
-    return desk_on_disk(chain.settings.storage, chain.settings.demand)
+    return desk_on_disk(chain.settings.storage, chain.settings.demand, chain.settings.fairness)
 
 
 def forecast(desk: Desk, *planned: PlannedWeek, stores: list[str] | None = None, **asked: Any) -> Forecast:

@@ -1,5 +1,6 @@
 """What the desk knows of each product when it is loaded, against a slow reading of the panel."""
 
+import shutil
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,20 +10,24 @@ import numpy as np
 import pytest
 
 from configs.settings import StorageSettings
+from fairness.errors import ClearanceRefused
 from serving.pricing.desk import Desk
-from serving.pricing.loading import desk_of, desk_on_disk
+from serving.pricing.loading import desk_from, desk_of, desk_on_disk
 from training.demand.elasticities import Elasticities
 from training.errors import NoChampion
 
 
 @pytest.fixture(scope="module")
 def desk(chain: Any) -> Desk:
-    return desk_on_disk(chain.settings.storage, chain.settings.demand)
+    return desk_on_disk(chain.settings.storage, chain.settings.demand, chain.settings.fairness)
 
 
 def test_the_desk_is_the_champion(chain: Any, desk: Desk) -> None:
     assert (desk.name, desk.version, desk.digest) == ("demand", "1", chain.bundle.digest)
     assert desk.card["version"] == "1"
+    assert desk.clearance is not None
+    assert desk.card["fairness_report_id"] == desk.clearance.report_id
+    assert desk.cleared_until == desk.clearance.until
     assert desk.longest_weeks == 4
 
 
@@ -92,4 +97,26 @@ def test_a_product_never_seen_to_sell_at_a_price_has_no_support(chain: Any) -> N
 def test_without_a_champion_there_is_no_desk(chain: Any, tmp_path: Path) -> None:
     settings = chain.settings.model_copy(update={"storage": StorageSettings(root=tmp_path, min_free_gb=0)})
     with pytest.raises(NoChampion, match="fairshelf train demand"):
-        desk_on_disk(settings.storage, settings.demand)
+        desk_on_disk(settings.storage, settings.demand, settings.fairness)
+
+
+def test_a_desk_that_was_never_cleared_says_so(chain: Any) -> None:
+    """An audit looks at a bundle before there is a report of it; such a desk must never serve."""
+    looked_at = desk_from(chain.bundle, chain.settings.storage, chain.settings.demand)
+    assert looked_at.clearance is None
+    assert looked_at.card["fairness_report_id"] is None
+    assert looked_at.cleared_until < datetime(1900, 1, 1, tzinfo=UTC)
+
+
+def test_nothing_of_the_model_is_read_before_its_audit_was_checked(
+    chain: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bundles = tmp_path / "bundles"
+    shutil.copytree(chain.settings.storage.bundles, bundles)
+    shutil.copytree(chain.settings.storage.keys, tmp_path / "keys")
+    settings = chain.settings.model_copy(update={"storage": StorageSettings(root=tmp_path, min_free_gb=0)})
+    (bundles / "demand" / "1" / "audit" / "report.json").write_bytes(b"{}")
+    monkeypatch.setattr("serving.pricing.loading.Forecaster.load", lambda _: pytest.fail("the model was built"))
+    monkeypatch.setattr("serving.pricing.loading.Lake.open", lambda _: pytest.fail("the lake was opened"))
+    with pytest.raises(ClearanceRefused, match=r"report\.json"):
+        desk_on_disk(settings.storage, settings.demand, settings.fairness)

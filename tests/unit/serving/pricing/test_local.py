@@ -1,11 +1,13 @@
 """The price service without a server."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from configs.settings import StorageSettings
+from fairness.errors import ClearanceRefused
 from features.errors import LakeMissing
 from serving.pricing.local import local_pricing
 from serving.pricing.schemas import PriceSuggestionsRequest
@@ -35,4 +37,11 @@ def test_no_champion_no_prices(chain: Any, tmp_path: Path) -> None:
     assert champion_pointer(other.settings.storage.bundles, "demand") is not None
     (other.settings.storage.bundles / "demand" / "champion.json").unlink()
     with pytest.raises(NoChampion), local_pricing(other.settings, lambda _: None):
+        pass
+
+
+def test_without_an_audit_no_prices_in_batch_either(chain: Any, tmp_path: Path) -> None:
+    other = chain.copied_to(tmp_path / "house")
+    shutil.rmtree(other.bundle.directory / "audit")
+    with pytest.raises(ClearanceRefused, match="no fairness report travels"), local_pricing(other.settings, print):
         pass

@@ -127,12 +127,22 @@ def test_a_fit_killed_after_its_towers_resumes_to_the_same_weights(
     fitted: Fitted, town: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(fit_module, "fit_head", lambda *_: (_ for _ in ()).throw(RuntimeError("killed")))
+        patch.setattr(fit_module, "fit_head", lambda *_, **__: (_ for _ in ()).throw(RuntimeError("killed")))
         with pytest.raises(RuntimeError, match="killed"):
             town.fit(tmp_path)
     watch = Watch()
     assert_same_model(town.fit(tmp_path, resume=True, callbacks=[watch]), fitted)
     assert not watch.batches
+
+
+def test_reweighting_by_group_teaches_another_model(fitted: Fitted, town: Any, tmp_path: Path) -> None:
+    even = ("two_tower.group_reweighting.by=activity", "two_tower.group_reweighting.strength=0")
+    assert_same_model(town.fit(tmp_path / "even", *even), fitted)
+    weighed = town.fit(tmp_path / "weighed", "two_tower.group_reweighting.by=store").scorer
+    ours, theirs = weighed.model.state_dict(), fitted.scorer.model.state_dict()
+    assert all(torch.isfinite(values).all() for values in ours.values())
+    assert not torch.equal(ours["products.id.weight"], theirs["products.id.weight"])
+    assert not torch.equal(weighed.head.state_dict()["net.0.weight"], fitted.scorer.head.state_dict()["net.0.weight"])
 
 
 IMPATIENT = ("two_tower.max_epochs=30", "two_tower.early_stop_patience=1", "two_tower.learning_rate=0.2")

@@ -1,6 +1,7 @@
 """The repeat head learns who buys again, and says how likely."""
 
 import copy
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 import torch
 from scipy import sparse
 
-from configs.settings import HeadSettings
+from configs.settings import GroupReweightingSettings, HeadSettings
 from training.two_tower.fit import Fitted, snapshot_times
 from training.two_tower.fit_head import fit_head
 from training.two_tower.repeat_head import PAIR_FEATURES, RepeatHead
@@ -16,6 +17,7 @@ from training.two_tower.scorer import Scorer
 from training.two_tower.snapshots import Snapshot, load_snapshots
 
 SETTINGS = HeadSettings(hidden_dim=8, n_windows=1, n_epochs=4, batch_size=128, learning_rate=0.01)
+EVEN = GroupReweightingSettings(by="none", strength=1.0)
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +50,7 @@ def weights(scorer: Scorer) -> dict[str, torch.Tensor]:
 
 
 def test_chances_fit_what_was_bought(unfitted: Scorer, week: Snapshot) -> None:
-    loss = fit_head(unfitted, [week], SETTINGS, seed=5)
+    loss = fit_head(unfitted, [week], SETTINGS, seed=5, reweighting=EVEN)
     pairs = unfitted.score(week.histories, task="all")
     active = np.asarray(week.targets.sum(axis=1)) > 0
     counted = active[pairs.customer]
@@ -68,7 +70,7 @@ def test_the_seed_decides_and_the_towers_stay(unfitted: Scorer, week: Snapshot) 
     fitted_once = []
     for seed in (5, 5, 6):
         unfitted.head.load_state_dict(start)
-        fit_head(unfitted, [week], SETTINGS, seed=seed)
+        fit_head(unfitted, [week], SETTINGS, seed=seed, reweighting=EVEN)
         assert not unfitted.head.training
         fitted_once.append(weights(unfitted))
     assert all(torch.equal(fitted_once[0][name], fitted_once[1][name]) for name in start)
@@ -77,8 +79,8 @@ def test_the_seed_decides_and_the_towers_stay(unfitted: Scorer, week: Snapshot) 
 
 
 def test_a_window_in_which_nobody_bought_teaches_nothing(unfitted: Scorer, week: Snapshot) -> None:
-    idle = Snapshot(week.cutoff, week.histories, week.numeric, week.bought, sparse.csr_array(week.targets.shape))
+    idle = dataclasses.replace(week, targets=sparse.csr_array(week.targets.shape))
     start = weights(unfitted)
-    alone = fit_head(unfitted, [week], SETTINGS, seed=5)
+    alone = fit_head(unfitted, [week], SETTINGS, seed=5, reweighting=EVEN)
     unfitted.head.load_state_dict(start)
-    assert fit_head(unfitted, [idle, week], SETTINGS, seed=5) == alone
+    assert fit_head(unfitted, [idle, week], SETTINGS, seed=5, reweighting=EVEN) == alone

@@ -72,7 +72,9 @@ def test_the_bundle_opens_and_its_manifest_says_everything(town: Any, trained: T
     assert manifest.consent_digest == town.sources.consents.digest
     assert manifest.feature_service == "customer_v1"
     assert manifest.settings["two_tower"]["embedding_dim"] == 8
-    assert set(manifest.settings) == {"features", "two_tower", "evaluation"}
+    assert set(manifest.settings) == {"features", "two_tower", "evaluation", "fairness"}
+    suppliers = town.settings.fairness.suppliers
+    assert manifest.settings["fairness"] == {"suppliers": suppliers.model_dump(mode="json")}
     assert manifest.metrics == trained.evaluation.headline()
     for fact in (manifest.code_commit, manifest.lock_digest, manifest.provenance):
         assert fact
@@ -80,8 +82,10 @@ def test_the_bundle_opens_and_its_manifest_says_everything(town: Any, trained: T
     assert "two-tower" in bundle.text("model_card.md")
 
 
-def test_the_bundle_serves(trained: Trained) -> None:
+def test_the_bundle_serves(town: Any, trained: Trained) -> None:
     scorer = Scorer.load(Bundle.open(trained.bundle.directory))
+    assert scorer.exposure_strength == town.settings.two_tower.exposure_strength == 1
+    assert set(scorer.products["supplier_class"]) == {"small", "large"}  # the town's shop has no brand of its own
     assert len(scorer.catalogue) == 120
     assert len(scorer.rank_basket(np.array([3]), allowed=None, k=10).product_idx) == 10
 
@@ -97,6 +101,7 @@ def test_the_run_holds_parameters_metrics_of_each_epoch_and_evidence(
         assert len(steps) == 3
         assert sorted(steps)[-1][1] < sorted(steps)[0][1]
     assert run.data.metrics["n_epochs"] == 3
+    assert run.data.metrics["exposure_small_all"] >= 0.6
     score = trained.evaluation.score("two-tower", task="all", metric="ndcg@20")
     assert run.data.metrics["two-tower.all.ndcg_at_20"] == pytest.approx(score.value)
     assert run.data.metrics["ease.novel.ndcg_at_20"] > 0

@@ -1,5 +1,6 @@
 """The loss against a slow softmax, and the order of the examples."""
 
+import dataclasses
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -10,7 +11,7 @@ import torch
 from scipy import sparse
 
 from configs.loading import load_settings
-from configs.settings import TwoTowerSettings
+from configs.settings import GroupReweightingSettings, TwoTowerSettings
 from training.errors import TooFewExamples
 from training.two_tower.histories import Histories
 from training.two_tower.module import (
@@ -21,6 +22,7 @@ from training.two_tower.module import (
     require_examples,
     training_rows,
 )
+from training.two_tower.reweighting import customer_weights
 from training.two_tower.scorer import Scorer
 from training.two_tower.snapshots import Snapshot
 
@@ -40,8 +42,8 @@ def snapshot_of(scorer: Scorer, histories: Histories, later: Sequence[Iterable[i
     for customer, products in enumerate(later):
         targets[customer, list(products)] = True
     bought = sparse.csr_array(seen, shape=shape)
-    moment = datetime(2025, 5, 1, tzinfo=UTC)
-    return Snapshot(moment, histories, scorer.numeric.numpy().copy(), bought, sparse.csr_array(targets))
+    moment, stores = datetime(2025, 5, 1, tzinfo=UTC), np.array(["s1"] * len(histories))
+    return Snapshot(moment, histories, scorer.numeric.numpy().copy(), bought, sparse.csr_array(targets), stores)
 
 
 @pytest.fixture
@@ -93,6 +95,26 @@ def test_the_loss_equals_a_slow_softmax_over_what_was_never_bought(
     assert loss.item() == pytest.approx(expected, rel=1e-5)
     module.validation_step((0, np.array(rows)))
     assert logged == pytest.approx({TRAIN_LOSS: expected, VALIDATION_LOSS: expected}, rel=1e-5)
+
+
+def test_purchases_count_by_their_customer_s_group_in_training_and_alike_in_validation(
+    scorer: Scorer, snapshot: Snapshot, logged: dict[str, float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stores = np.array(["s1", "s2", "s3", "s3", "s3", "s2", "s3"])
+    snapshot = dataclasses.replace(snapshot, stores=stores)
+    settings = two_tower(group_reweighting=GroupReweightingSettings(by="store", strength=1.0))
+    module = TwoTowerModule(scorer.model, [snapshot], snapshot, scorer.content, settings).eval()
+    monkeypatch.setattr(module, "log", lambda name, value, **_: logged.update({name: value.item()}))
+    n_first = {0: 2, 2: 3, 5: 1, 6: 1}
+    by_store = {"s1": 2, "s2": 1, "s3": 3 + 1 + 2}  # row 4 has no past, but two first purchases
+    rows = [0, 2, 5, 6]
+    losses = {row: slow_loss(scorer, snapshot, [row]) for row in rows}
+    weights = customer_weights([snapshot], settings.group_reweighting)[0]
+    assert float(weights[0] / weights[2]) == pytest.approx(by_store["s3"] / by_store["s1"], rel=1e-5)
+    expected = sum(weights[row] * n_first[row] * losses[row] for row in rows) / sum(n_first.values())
+    assert module.training_step((0, np.array(rows))).item() == pytest.approx(float(expected), rel=1e-5)
+    module.validation_step((0, np.array(rows)))
+    assert logged[VALIDATION_LOSS] == pytest.approx(slow_loss(scorer, snapshot, rows), rel=1e-5)
 
 
 def test_what_a_customer_bought_gets_no_gradient_through_the_partition(module: TwoTowerModule) -> None:

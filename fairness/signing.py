@@ -1,0 +1,227 @@
+"""Ed25519 signatures of fairness reports and of the committee's entries."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final, Literal
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from pydantic import ValidationError
+
+from fairness.errors import KeyPairMismatch, SignatureCorrupt
+from fairness.measures import Record, Verdict
+from fairness.report import Digest, Report, ReportId, Utc, canonical_bytes, digest
+from privacy.errors import KeyMissing
+from privacy.keys import read_secret, write_secret
+
+ALGORITHM: Final = "Ed25519"
+
+_KEY_BYTES: Final = 32
+_N_ID: Final = 16  # hexadecimal digits of a key's id
+_MAKE_KEYS: Final = "fairness.release.create_missing_keys"
+
+
+@dataclass(frozen=True)
+class KeyFiles:
+    """Names of the two halves of a key pair, in the folder of keys."""
+
+    private: str
+    public: str
+
+
+AUDIT_KEYS: Final = KeyFiles("audit_signing_private.key", "audit_signing_public.key")
+COMMITTEE_KEYS: Final = KeyFiles("committee_private.key", "committee_public.key")
+
+
+class Verifier:
+    """Checks signatures with the public half of a pair, and can make none.
+
+    Args:
+        public: The 32 raw bytes.
+    """
+
+    def __init__(self, public: bytes) -> None:
+        self._key = Ed25519PublicKey.from_public_bytes(public)
+        self.key_id = hashlib.sha256(public).hexdigest()[:_N_ID]
+
+    def verifies(self, content: bytes, signature: str) -> bool:
+        """Tell whether the other half signed this content; a signature that is no hexadecimal text is wrong too."""
+        try:
+            self._key.verify(bytes.fromhex(signature), content)
+        except (InvalidSignature, ValueError):
+            return False
+        return True
+
+
+class Signer:
+    """Signs with the private half of a pair.
+
+    Args:
+        private: The 32 raw bytes.
+    """
+
+    def __init__(self, private: bytes) -> None:
+        self._key = Ed25519PrivateKey.from_private_bytes(private)
+        self.public = self._key.public_key().public_bytes_raw()
+        self.verifier = Verifier(self.public)
+
+    def sign(self, content: bytes) -> str:
+        """Sign, in hexadecimal."""
+        return self._key.sign(content).hex()
+
+
+class Signature(Record):
+    """What the audit vouches for: this report, of this bundle, under this policy, on this data, with this verdict.
+
+    Everything but the signature itself is signed, so that no part can be exchanged for another report's.
+
+    Attributes:
+        key_id: First 16 hexadecimal digits of the SHA-256 of the public key.
+        report_digest: SHA-256 of the report's canonical bytes.
+        created_at: When it was signed.
+        signature: Hexadecimal Ed25519 signature of `signed_bytes`.
+    """
+
+    algorithm: Literal["Ed25519"]
+    key_id: str
+    report_id: ReportId
+    report_digest: Digest
+    bundle_digest: Digest
+    model: str
+    version: str
+    policy_digest: Digest
+    snapshot_digest: Digest
+    verdict: Verdict
+    created_at: Utc
+    signature: str
+
+    @property
+    def signed_bytes(self) -> bytes:
+        """The canonical JSON of all fields but the signature."""
+        return _canonical(self.model_dump(mode="json", exclude={"signature"}))
+
+
+def load_signer(keys_dir: Path, files: KeyFiles, *, create: bool) -> Signer:
+    """Read the private half; make both halves together where there is neither and they may be made.
+
+    Args:
+        keys_dir: Folder of keys.
+        files: `AUDIT_KEYS` or `COMMITTEE_KEYS`.
+        create: Whether a missing pair may be made (development) or must have been supplied (production).
+
+    Raises:
+        KeyMissing: If there is no private key and none may be made, or only its public half is there.
+        KeyUnusable: If a file does not hold a key.
+        KeyPairMismatch: If the two files are not halves of one pair.
+    """
+    private, public = keys_dir / files.private, keys_dir / files.public
+    if create and not private.exists() and not public.exists():
+        write_secret(private, Ed25519PrivateKey.generate().private_bytes_raw())
+    signer = Signer(_read(private, "Supply the private half of the pair there"))
+    if create and not public.exists():
+        write_secret(public, signer.public)
+    if _read(public, "Supply the public half of the pair there") != signer.public:
+        raise KeyPairMismatch(private=private, public=public)
+    return signer
+
+
+def load_verifier(keys_dir: Path, files: KeyFiles) -> Verifier:
+    """Read the public half; the private one need not be on this machine.
+
+    Raises:
+        KeyMissing: If there is none.
+        KeyUnusable: If the file does not hold a key.
+    """
+    return Verifier(_read(keys_dir / files.public, "Supply the public half of the auditor's pair there"))
+
+
+def sign_report(report: Report, signer: Signer, now: datetime) -> Signature:
+    """Vouch for a report with all that it speaks of.
+
+    Args:
+        report: As it will be written.
+        signer: With the audit's key.
+        now: Aware time of signing.
+    """
+    unsigned = Signature(
+        algorithm=ALGORITHM,
+        key_id=signer.verifier.key_id,
+        report_id=report.report_id,
+        report_digest=digest(canonical_bytes(report)),
+        bundle_digest=report.model.bundle_digest,
+        model=report.model.name,
+        version=report.model.version,
+        policy_digest=report.policy_digest,
+        snapshot_digest=report.data.snapshot_digest,
+        verdict=report.verdict,
+        created_at=now.astimezone(UTC),
+        signature="",
+    )
+    return unsigned.model_copy(update={"signature": signer.sign(unsigned.signed_bytes)})
+
+
+def signature_bytes(signature: Signature) -> bytes:
+    """Write a signature as canonical JSON."""
+    return _canonical(signature.model_dump(mode="json"))
+
+
+def read_signature(content: bytes, source: str) -> Signature:
+    """Read a signature back; whether it is right is for `problems_of` to say.
+
+    Raises:
+        SignatureCorrupt: If the content is no signature record.
+    """
+    try:
+        return Signature.model_validate_json(content)
+    except ValidationError as invalid:
+        first = invalid.errors(include_url=False, include_input=False, include_context=False)[0]
+        place = ".".join(str(part) for part in first["loc"])
+        fault = f"{place}: {first['msg']}" if place else first["msg"]
+        raise SignatureCorrupt(source=source, fault=fault) from None
+
+
+def problems_of(signature: Signature, report: Report, report_digest: str, verifier: Verifier) -> list[str]:
+    """Say why a signature does not vouch for a report; an empty list says that it does.
+
+    Args:
+        signature: As read.
+        report: The report beside it.
+        report_digest: SHA-256 of the report's file.
+        verifier: With the auditor's public key.
+    """
+    if signature.key_id != verifier.key_id:
+        return [f"it was signed with key {signature.key_id}, but the auditor's key is {verifier.key_id}"]
+    if not verifier.verifies(signature.signed_bytes, signature.signature):
+        return ["the signature is not the auditor's: the record was edited after it was signed, or made up"]
+    if signature.report_digest != report_digest:
+        return [
+            f"the report was edited: its SHA-256 is {report_digest[:12]}, but {signature.report_digest[:12]} was signed"
+        ]
+    stated = {
+        "report": (signature.report_id, report.report_id),
+        "bundle": (signature.bundle_digest, report.model.bundle_digest),
+        "model": (signature.model, report.model.name),
+        "version": (signature.version, report.model.version),
+        "policy": (signature.policy_digest, report.policy_digest),
+        "data snapshot": (signature.snapshot_digest, report.data.snapshot_digest),
+        "verdict": (signature.verdict, report.verdict),
+    }
+    return [
+        f"the signature is for {what} {signed[:_N_ID]}, but the report says {said[:_N_ID]}"
+        for what, (signed, said) in stated.items()
+        if signed != said
+    ]
+
+
+def _read(path: Path, supply: str) -> bytes:
+    if not path.exists():
+        supply = f"{supply} as {2 * _KEY_BYTES} hexadecimal digits"
+        raise KeyMissing(path=path, supply=supply, setting=_MAKE_KEYS)
+    return read_secret(path, n_bytes=_KEY_BYTES)
+
+
+def _canonical(content: dict[str, object]) -> bytes:
+    return json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
