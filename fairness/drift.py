@@ -13,10 +13,13 @@ PREFIX: Final = "drift_of_"
 def drift(live: Sequence[Measure], released: Report, policy: Policy) -> list[Measure]:
     """Compare each group's live figure with its figure in the report.
 
+    Measures whose groups are compared by ratio drift by ratio: live over released outside 1 ± `live.drift_margin`.
+    Those compared by difference drift by difference: live less released beyond the measure's own margin.
+
     Args:
         live: Measures over live decisions.
         released: The report that let the model through.
-        policy: Its drift margin: a ratio of live to released outside 1 ± margin is drift.
+        policy: Its drift margin.
 
     Returns:
         One exploratory measure for each measure that both hold and that decides: FAIL where a group's whole interval
@@ -27,24 +30,27 @@ def drift(live: Sequence[Measure], released: Report, policy: Policy) -> list[Mea
     return [_compare(old, new, policy.settings.live.drift_margin) for old, new in pairs]
 
 
-def _compare(old: Measure, new: Measure, margin: float) -> Measure:
+def _compare(old: Measure, new: Measure, drift_margin: float) -> Measure:
+    relative = old.contrast is not None and old.contrast.kind == "ratio"
+    ideal, margin = (1.0, drift_margin) if relative else (0.0, old.margin or 0.0)
     figures = {group.group: group.value for group in old.groups}
-    moved = [group for group in (_moved(group, figures.get(group.group)) for group in new.groups) if group is not None]
-    judged = [group for group in moved if group.group != UNKNOWN] or moved
-    furthest = max(judged, key=lambda group: abs((group.value or 1.0) - 1.0), default=None)
-    verdict = _verdict(judged, margin)
+    moved = [_moved(group, figures.get(group.group), relative=relative) for group in new.groups]
+    known = [group for group in moved if group is not None]
+    judged = [group for group in known if group.group != UNKNOWN] or known
+    furthest = max(judged, key=lambda group: abs((group.value or ideal) - ideal), default=None)
+    verdict = _verdict(judged, ideal - margin, ideal + margin)
     return Measure(
         surface=new.surface,
         measure=f"{PREFIX}{new.measure}",
         attribute=new.attribute,
         family="exploratory",
-        unit="live over released",
-        ideal=1.0,
-        groups=tuple(moved),
+        unit="live over released" if relative else f"live less released, {new.unit}",
+        ideal=ideal,
+        groups=tuple(known),
         contrast=None
         if furthest is None
         else Contrast(
-            kind="ratio",
+            kind="ratio" if relative else "difference",
             worst_group=furthest.group,
             best_group="the report",
             value=furthest.value,
@@ -58,22 +64,26 @@ def _compare(old: Measure, new: Measure, margin: float) -> Measure:
     )
 
 
-def _moved(group: GroupResult, released: float | None) -> GroupResult | None:
-    """Write a group's figure as a multiple of the released one; None where either is not known."""
-    if group.suppressed or group.value is None or not released:
+def _moved(group: GroupResult, released: float | None, *, relative: bool) -> GroupResult | None:
+    """Write a group's figure against the released one; None where either is not known, or there is no ratio."""
+    if group.suppressed or group.value is None or released is None or (relative and released == 0):
         return None
-    interval = group.interval_95 and (group.interval_95[0] / released, group.interval_95[1] / released)
+
+    def against(figure: float) -> float:
+        return figure / released if relative else figure - released
+
+    interval = group.interval_95 and (against(group.interval_95[0]), against(group.interval_95[1]))
     return GroupResult(
-        group=group.group, n=group.n, events=group.events, value=group.value / released, interval_95=interval
+        group=group.group, n=group.n, events=group.events, value=against(group.value), interval_95=interval
     )
 
 
-def _verdict(groups: Sequence[GroupResult], margin: float) -> Verdict:
+def _verdict(groups: Sequence[GroupResult], lowest: float, highest: float) -> Verdict:
     intervals = [group.interval_95 for group in groups]
     known = [interval for interval in intervals if interval is not None]
-    if any(low > 1 + margin or high < 1 - margin for low, high in known):
+    if any(low > highest or high < lowest for low, high in known):
         return "FAIL"
-    inside = all(low >= 1 - margin and high <= 1 + margin for low, high in known)
+    inside = all(low >= lowest and high <= highest for low, high in known)
     return "PASS" if known and len(known) == len(intervals) and inside else "INSUFFICIENT"
 
 
@@ -85,4 +95,4 @@ def _note(verdict: Verdict, furthest: GroupResult | None, margin: float) -> str:
         "PASS": "No drift.",
         "INSUFFICIENT": "Too few live decisions to tell.",
     }[verdict]
-    return f"{furthest.group} moved furthest, to {furthest.value:.2f} of its figure; {margin:.0%} is allowed. {said}"
+    return f"{furthest.group} moved furthest; {margin:g} either way is allowed. {said}"

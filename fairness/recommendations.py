@@ -117,7 +117,7 @@ def require_lists(task: Task, positions: Ints, *, n_products: int, scores: npt.N
 
     Raises:
         ListsMalformed: If a list holds a product that does not exist or the same one twice, or goes on after it
-            ended, or a listed product's score is not finite, or nobody is shown anything.
+            ended, or, where scores are given, one of a listed product is not finite or nobody is shown anything.
     """
     if positions.ndim != 2 or positions.shape[1] == 0:
         raise ListsMalformed(task=task, problem=f"they have shape {positions.shape}, which has no places")
@@ -129,9 +129,8 @@ def require_lists(task: Task, positions: Ints, *, n_products: int, scores: npt.N
         "hold a product twice": repeated,
         "go on after they ended": listed[:, 1:] & ~listed[:, :-1],
     }
-    if not listed.any():
-        faults["are empty"] = ~listed
-    if scores is not None:
+    if scores is not None:  # lists just made; of those on record some kind may never have been asked for
+        faults["are empty"] = ~listed & ~listed.any()
         faults["hold a score that is not finite"] = listed & ~np.isfinite(scores)
     found = [
         f"{int(wrong.any(axis=1).sum())} of {len(positions)} {name}" for name, wrong in faults.items() if wrong.any()

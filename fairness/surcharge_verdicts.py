@@ -107,7 +107,7 @@ def _contrast(definition: Definition, scan: Scan, labels: Sequence[str]) -> Cont
         worst_group=labels[int(worst)],
         best_group="no surcharge",
         value=float(scan.n_surcharged[worst]),
-        interval_95=(float(scan.n_surcharged[worst]), float(scan.at_most[places].max())),
+        interval_95=None,  # a count of findings; what may have been missed stands with the groups and in the note
         p_value=scan.p_value,
         minimum_detectable=None if np.isnan(needed).any() else float(needed.max()),
     )

@@ -89,3 +89,21 @@ def test_only_what_decides_is_compared() -> None:
         measure(0.45, 0.55, 0.5), measure(0.4, 0.6, 0.5, "exploratory").model_copy(update={"measure": "x"})
     )
     assert len(drift([measure(0.4, 0.6, 0.5).model_copy(update={"measure": "x"})], report, POLICY)) == 0
+
+
+def test_figures_compared_by_difference_drift_by_difference() -> None:
+    gap = Contrast(
+        kind="difference",
+        worst_group="a",
+        best_group="b",
+        value=0.0,
+        interval_95=(0.0, 0.001),
+        p_value=0.5,
+        minimum_detectable=0.001,
+    )
+    old = measure(0.0001, 0.0003, 0.0002).model_copy(update={"contrast": gap, "margin": 0.005})
+    report = released(old)
+    (near,) = drift([measure(0.001, 0.003, 0.002)], report, POLICY)  # ten times as much, and still next to nothing
+    (far,) = drift([measure(0.01, 0.03, 0.02)], report, POLICY)
+    assert (near.verdict, far.verdict) == ("PASS", "FAIL")
+    assert near.margin == 0.005

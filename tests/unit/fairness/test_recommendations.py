@@ -317,13 +317,19 @@ def bent(change: Callable[[npt.NDArray[np.int64]], object]) -> npt.NDArray[np.in
         (bent(lambda lists: lists.__setitem__((1, 2), -2)), "1 of 3 hold a position outside -1 to 11"),
         (bent(lambda lists: lists.__setitem__((2, 3), 8)), "1 of 3 hold a product twice"),
         (bent(lambda lists: lists.__setitem__((0, 1), -1)), "1 of 3 go on after they ended"),
-        (bent(lambda lists: lists.fill(-1)), "3 of 3 are empty"),
         (np.empty((3, 0), dtype=np.int64), "no places"),
     ],
 )
 def test_malformed_lists_are_refused(lists: npt.NDArray[np.int64], message: str) -> None:
     with pytest.raises(ListsMalformed, match=message):
         require_lists("novel", lists, n_products=12)
+
+
+def test_a_model_that_shows_nobody_anything_is_refused_but_not_a_kind_of_list_that_nobody_asked_for() -> None:
+    empty = np.full((3, 4), -1, dtype=np.int64)
+    with pytest.raises(ListsMalformed, match="3 of 3 are empty"):
+        require_lists("novel", empty, n_products=12, scores=np.full((3, 4), -np.inf))
+    require_lists("novel", empty, n_products=12)
 
 
 def test_scores_that_are_no_numbers_are_refused() -> None:
