@@ -2,9 +2,11 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final, Literal
 
 from cryptography.exceptions import InvalidSignature
@@ -20,6 +22,7 @@ from privacy.keys import read_secret, write_secret
 ALGORITHM: Final = "Ed25519"
 
 _KEY_BYTES: Final = 32
+_NO_PAGES: Final[Mapping[str, str]] = MappingProxyType({})
 _N_ID: Final = 16  # hexadecimal digits of a key's id
 _MAKE_KEYS: Final = "fairness.release.create_missing_keys"
 
@@ -82,6 +85,7 @@ class Signature(Record):
         key_id: First 16 hexadecimal digits of the SHA-256 of the public key.
         report_digest: SHA-256 of the report's canonical bytes.
         created_at: When it was signed.
+        pages: SHA-256 of each page that was written of the report, by file name.
         signature: Hexadecimal Ed25519 signature of `signed_bytes`.
     """
 
@@ -96,6 +100,7 @@ class Signature(Record):
     snapshot_digest: Digest
     verdict: Verdict
     created_at: Utc
+    pages: dict[str, Digest]
     signature: str
 
     @property
@@ -138,13 +143,14 @@ def load_verifier(keys_dir: Path, files: KeyFiles) -> Verifier:
     return Verifier(_read(keys_dir / files.public, "Supply the public half of the auditor's pair there"))
 
 
-def sign_report(report: Report, signer: Signer, now: datetime) -> Signature:
+def sign_report(report: Report, signer: Signer, now: datetime, pages: Mapping[str, str] = _NO_PAGES) -> Signature:
     """Vouch for a report with all that it speaks of.
 
     Args:
         report: As it will be written.
         signer: With the audit's key.
         now: Aware time of signing.
+        pages: What people will read of it, by file name; a page that is not named here is not vouched for.
     """
     unsigned = Signature(
         algorithm=ALGORITHM,
@@ -158,6 +164,7 @@ def sign_report(report: Report, signer: Signer, now: datetime) -> Signature:
         snapshot_digest=report.data.snapshot_digest,
         verdict=report.verdict,
         created_at=now.astimezone(UTC),
+        pages={name: digest(page.encode()) for name, page in pages.items()},
         signature="",
     )
     return unsigned.model_copy(update={"signature": signer.sign(unsigned.signed_bytes)})

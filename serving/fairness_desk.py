@@ -12,7 +12,7 @@ from fairness.audit_store import NOTICE, PAGE, AuditStore, Evidence, Listing
 from fairness.committee import Committee
 from fairness.committee_book import Book, Decision, SignOff, Waiver
 from fairness.errors import ReportUnknown, WaiverExpired
-from fairness.report import ReportKind
+from fairness.report import ReportKind, digest
 from fairness.signing import AUDIT_KEYS, Verifier, load_verifier, problems_of
 from privacy.errors import KeyMissing, KeyUnusable
 from serving.errors import FairnessPageUnknown, FairnessReportDamaged, WaiverClosed
@@ -102,16 +102,18 @@ class FairnessDesk:
 
         Raises:
             FairnessReportUnknown: If the report is not on record.
-            FairnessReportDamaged: If it is not as the auditor signed it, so that the page proves nothing.
+            FairnessReportDamaged: If report or page are not as the auditor signed them, so that they prove nothing.
             FairnessPageUnknown: If it was stored without this page.
         """
         with refusing(report_id):
-            if self._doubts(self._store.open(report_id)):
-                raise FairnessReportDamaged(report_id=report_id)
+            evidence = self._store.open(report_id)
             try:
-                return self._store.page(report_id, _FILES[name]).read_bytes()
+                page = self._store.page(report_id, _FILES[name]).read_bytes()
             except (ReportUnknown, FileNotFoundError):
                 raise FairnessPageUnknown(report_id=report_id, page=name) from None
+            if self._doubts(evidence) or evidence.signature.pages.get(_FILES[name]) != digest(page):
+                raise FairnessReportDamaged(report_id=report_id)
+            return page
 
     def sign_off(self, report_id: str, signer: str, *, decision: Decision, note: str) -> Shown:
         """Put on record what a member says of a report.

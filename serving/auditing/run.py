@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Final
 
 import pandas as pd
-from fairness.notice import render_notice
 
 from configs.settings import PROJECT_ROOT, Settings
 from fairness import audit_store, signing
@@ -15,6 +14,7 @@ from fairness.audit_store import AuditStore
 from fairness.committee import REPORTS
 from fairness.invariants import identity_invariant
 from fairness.measures import Measure, Surface
+from fairness.notice import render_notice
 from fairness.policy import Policy
 from fairness.report import DataReference, ModelReference, Report, ReportKind
 from fairness.report_page import render_report
@@ -134,8 +134,9 @@ def _report(
     signer = signing.load_signer(
         settings.storage.keys, signing.AUDIT_KEYS, create=settings.fairness.release.create_missing_keys
     )
-    signature = signing.sign_report(report, signer, moment)
-    store.add(report, signature, page=render_report(report), notice=render_notice(report))
+    page, notice = render_report(report), render_notice(report)
+    pages = {audit_store.PAGE: page, audit_store.NOTICE: notice}
+    store.add(report, signing.sign_report(report, signer, moment, pages), page=page, notice=notice)
     return store.open(report.report_id)
 
 

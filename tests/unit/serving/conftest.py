@@ -14,7 +14,7 @@ import pytest
 
 from configs.loading import load_settings
 from configs.settings import ServingSettings
-from fairness.audit_store import AuditStore
+from fairness.audit_store import NOTICE, PAGE, AuditStore
 from fairness.clearance import Clearance
 from fairness.committee import REPORTS, open_committee
 from fairness.report import Report
@@ -308,9 +308,10 @@ def file_report(tmp_path: Path, passing: Callable[..., Report]) -> Callable[...,
         if failing is not None:
             bad = [one.model_copy(update={"verdict": "FAIL"}) if one.key == failing else one for one in report.measures]
             report = report.model_copy(update={"measures": tuple(bad), "verdict": "FAIL", "reasons": ("it failed",)})
-        signature = sign_report(report, signer, report.created_at)
+        notice = page.replace("report", "notice")
+        signature = sign_report(report, signer, report.created_at, {PAGE: page, NOTICE: notice})
         store = AuditStore(settings.storage.reports / REPORTS)
-        store.add(report, signature, page=page, notice=page.replace("report", "notice"))
+        store.add(report, signature, page=page, notice=notice)
         return report.report_id
 
     return filed

@@ -148,6 +148,14 @@ def test_the_pages_are_served_as_stored_and_may_do_nothing(shop: Any, file_repor
         assert answer.headers["cache-control"] == "no-store"
 
 
+def test_an_edited_page_is_not_shown(shop: Any, file_report: FileReport, folder: Path) -> None:
+    report_id = file_report()
+    page = folder / report_id / "report.html"
+    page.write_bytes(page.read_bytes().replace(b"<", b"< ", 1))
+    problem(get(shop, f"fairness-reports/{report_id}/page"), 409, "FAIRNESS_REPORT_DAMAGED")
+    assert get(shop, f"fairness-reports/{report_id}/notice").status_code == 200
+
+
 def test_a_missing_page_is_told_apart_from_a_missing_report(shop: Any, file_report: FileReport, folder: Path) -> None:
     report_id = file_report()
     (folder / report_id / "notice.html").unlink()
