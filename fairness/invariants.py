@@ -67,8 +67,10 @@ def permutation_invariant(recorded: pd.DataFrame, permuted: pd.DataFrame) -> Mea
         there was nothing to compare.
     """
     ours, theirs = (rows.sort_values(PRODUCT_ID, ignore_index=True) for rows in (recorded, permuted))
-    if ours.empty and theirs.empty:
-        note = "There is no suggested price to compare. Give the lake products whose prices varied, and audit again."
+    if ours["suggested_price"].isna().all() and theirs["suggested_price"].isna().all():
+        note = (
+            f"None of {len(ours):,} products got a price, so there is none that could move. See why, and audit again."
+        )
         return _invariant(PERMUTATION, None, note, "INSUFFICIENT")
     if list(ours[PRODUCT_ID]) != list(theirs[PRODUCT_ID]) or list(ours.columns) != list(theirs.columns):
         note = f"{len(ours):,} products before and {len(theirs):,} after, not the same: customers decide who is priced."

@@ -6,13 +6,13 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pandas as pd
-from fairness.prices import PriceEvidence, price_measures, read_sales
 
 from configs.settings import Settings
 from fairness.audit import Findings, groupings_of
 from fairness.drift import drift
 from fairness.measures import Measure
 from fairness.policy import Policy
+from fairness.prices import PriceEvidence, price_measures, read_sales
 from fairness.report import Report
 from features.columns import CUSTOMER_ID, PRODUCT_ID
 from features.journal import Event, Journal

@@ -38,6 +38,8 @@ def demo(
         demand = train_demand_models(settings, None, False, steps)
     show_demand(demand.evaluation)
     say(trained.evaluation.provenance)
+    with _timed("online store", steps, took):
+        materialize_snapshot(settings, None, steps)
     trained_bundles = (("two-tower", trained.bundle), ("demand", demand.bundle))
     with _timed("fairness audits", steps, took):
         reports = {
@@ -47,8 +49,6 @@ def demo(
         for model, bundle in trained_bundles:
             promotion = promote_version(settings, model, bundle.manifest.version, steps)
             say(f"champion: {promotion.name} version {promotion.version}, {said_of(settings, reports[model])}")
-    with _timed("online store", steps, took):
-        materialize_snapshot(settings, None, steps)
     with _timed("price history, a price suggestion", steps, took):
         say(f"{observe_prices(settings, steps):,} prices put on record")
         show_first_suggestion(settings, steps)

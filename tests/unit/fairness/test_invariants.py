@@ -45,6 +45,11 @@ def test_who_is_priced_may_not_change_either() -> None:
 
 def test_without_prices_nothing_is_known() -> None:
     assert permutation_invariant(PRICES.iloc[:0], PRICES.iloc[:0]).verdict == "INSUFFICIENT"
+    refused = PRICES.assign(suggested_price=float("nan"))
+    measure = permutation_invariant(refused, refused)
+    assert measure.verdict == "INSUFFICIENT"
+    assert "None of 3 products got a price" in measure.note
+    assert permutation_invariant(refused, PRICES).verdict == "FAIL"
 
 
 def test_the_services_of_the_house_hold_no_sensitive_column() -> None:
