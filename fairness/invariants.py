@@ -68,9 +68,7 @@ def permutation_invariant(recorded: pd.DataFrame, permuted: pd.DataFrame) -> Mea
     """
     ours, theirs = (rows.sort_values(PRODUCT_ID, ignore_index=True) for rows in (recorded, permuted))
     if ours["suggested_price"].isna().all() and theirs["suggested_price"].isna().all():
-        note = (
-            f"None of {len(ours):,} products got a price, so none could move. See why, and audit again."
-        )
+        note = f"None of {len(ours):,} products got a price, so none could move. See why, and audit again."
         return _invariant(PERMUTATION, None, note, "INSUFFICIENT")
     if list(ours[PRODUCT_ID]) != list(theirs[PRODUCT_ID]) or list(ours.columns) != list(theirs.columns):
         note = f"{len(ours):,} products before and {len(theirs):,} after, not the same: customers decide who is priced."
