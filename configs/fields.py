@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
+KEY_PREFIX = "FAIRSHELF_SECRET_"  # environment variables that hold keys; no setting is read from them
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 
 

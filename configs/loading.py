@@ -17,6 +17,7 @@ from configs.errors import (
     SettingsInvalid,
     SettingValueBroken,
 )
+from configs.fields import KEY_PREFIX
 from configs.settings import Settings
 
 ENV_PREFIX: Final = "FAIRSHELF_"
@@ -107,7 +108,7 @@ def _from_profile(name: str) -> tuple[Values, str]:
 
 def _from_environment(environment: Mapping[str, str]) -> Iterator[tuple[Values, str]]:
     for name, text in sorted(environment.items()):
-        if name.startswith(ENV_PREFIX) and name != PROFILE_VARIABLE:
+        if name.startswith(ENV_PREFIX) and name != PROFILE_VARIABLE and not name.startswith(KEY_PREFIX):
             keys = name.removeprefix(ENV_PREFIX).lower().split("__")
             yield _nested(keys, _value(text, name)), name
 

@@ -17,8 +17,9 @@ from configs.fields import (
     TimeZoneName,
 )
 from configs.pricing import PricingSettings
+from configs.privacy import PrivacySettings
 
-__all__ = ["PROJECT_ROOT", "Section"]
+__all__ = ["PROJECT_ROOT", "PrivacySettings", "Section"]
 
 
 class StorageSettings(Section):
@@ -51,6 +52,11 @@ class StorageSettings(Section):
     def bundles(self) -> Path:
         """Model bundles, one folder per model and version."""
         return self.root / "bundles"
+
+    @property
+    def exports(self) -> Path:
+        """Files made for people outside: lists of customers, batches of recommendations."""
+        return self.root / "exports"
 
     @property
     def reports(self) -> Path:
@@ -92,14 +98,6 @@ class IngestSettings(Section):
     trading_time_zone: TimeZoneName
 
 
-class PrivacySettings(Section):
-    """Pseudonyms and consent."""
-
-    pseudonym_key_version: PositiveInt
-    create_missing_keys: bool
-    demo_refusal_share: Share
-
-
 class FeatureSettings(Section):
     """Feature tables and the online store."""
 
@@ -132,6 +130,26 @@ class GroupReweightingSettings(Section):
     strength: Share
 
 
+class PrivateTrainingSettings(Section):
+    """Training with differential privacy; every figure is a public constant, the same for N and N ± 1 customers."""
+
+    target_epsilon: Annotated[float, Field(ge=0.05, le=20)]
+    delta: Annotated[float, Field(gt=0, le=1e-4)]
+    share_on_counts: Annotated[float, Field(ge=0.1, le=0.95)]
+    min_epsilon_to_train: Annotated[float, Field(ge=0, le=20)]
+    max_products_per_customer: Annotated[int, Field(ge=1, le=1000)]
+    count_days: PositiveDays
+    min_count_noises: Annotated[float, Field(ge=0, le=10)]
+    expected_batch_size: PositiveInt
+    sample_rate: Annotated[float, Field(gt=0, le=1)]
+    steps: Annotated[int, Field(ge=1, le=10_000)]
+    max_grad_norm: Annotated[float, Field(gt=0, le=1000)]
+    learning_rate: Annotated[float, Field(gt=0, le=100)]
+    adapter_dim: Annotated[int, Field(ge=2, le=256)]
+    adapter_start: Annotated[float, Field(ge=0, le=20)]
+    new_products_per_window: Annotated[float, Field(gt=0, le=1000)]
+
+
 class TwoTowerSettings(Section):
     """Size, loss and training of the two-tower recommender."""
 
@@ -149,6 +167,7 @@ class TwoTowerSettings(Section):
     head: HeadSettings
     exposure_strength: Share
     group_reweighting: GroupReweightingSettings
+    private: PrivateTrainingSettings
 
 
 class EvaluationSettings(Section):

@@ -1,5 +1,6 @@
 """The only reader of sealed demographics."""
 
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Final
 
@@ -8,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from fairness.errors import DemographicsAccessDenied, DemographicsMissing
+from features.columns import CUSTOMER_ID
 from privacy.audit_log import AuditLog
 from privacy.keys import read_secret
 from privacy.unsealing import unseal
@@ -15,7 +17,15 @@ from privacy.unsealing import unseal
 AUDIT_ROLE: Final = "ethics"
 
 
-def read_demographics(sealed: Path, private_key: Path, audit_log: AuditLog, *, role: str, reason: str) -> pd.DataFrame:
+def read_demographics(
+    sealed: Path,
+    private_key: Path,
+    audit_log: AuditLog,
+    *,
+    role: str,
+    reason: str,
+    erased: Callable[[Collection[str]], Collection[str]] | None = None,
+) -> pd.DataFrame:
     """Open the sensitive attributes for an audit; every attempt is logged.
 
     Args:
@@ -24,6 +34,8 @@ def read_demographics(sealed: Path, private_key: Path, audit_log: AuditLog, *, r
         audit_log: Where the attempt is recorded.
         role: Who asks.
         reason: Why, in words.
+        erased: Tells whose pseudonyms of the sealed file stand for people who were erased since; they are left out.
+            None where nobody was ever erased.
 
     Returns:
         customer_id (pseudonym) and one text column per sensitive attribute, one row per customer.
@@ -42,4 +54,7 @@ def read_demographics(sealed: Path, private_key: Path, audit_log: AuditLog, *, r
     audit_log.append(role, "demographics read", {"reason": reason})
     content = unseal(sealed.read_bytes(), read_secret(private_key))
     customers: pd.DataFrame = pq.read_table(pa.BufferReader(content)).to_pandas()
-    return customers
+    if erased is None:
+        return customers
+    gone = set(erased(customers[CUSTOMER_ID].tolist()))
+    return customers[~customers[CUSTOMER_ID].isin(gone)].reset_index(drop=True)

@@ -108,16 +108,6 @@ class NonFiniteValues(FairnessError):
         )
 
 
-class KeyPairMismatch(FairnessError):
-    """A private and a public key file belong to different pairs."""
-
-    def __init__(self, *, private: Path, public: Path) -> None:
-        super().__init__(
-            f"{private} and {public} are not halves of one pair, so nothing signed here would be believed. "
-            "Restore both from one backup, or supply the pair anew and audit again."
-        )
-
-
 class SignatureCorrupt(FairnessError):
     """A file does not hold a signature record."""
 

@@ -1,79 +1,37 @@
 """Ed25519 signatures of fairness reports and of the committee's entries."""
 
-import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from types import MappingProxyType
 from typing import Final, Literal
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from pydantic import ValidationError
 
-from fairness.errors import KeyPairMismatch, SignatureCorrupt
+from fairness.errors import SignatureCorrupt
 from fairness.measures import Record, Verdict
 from fairness.report import Digest, Report, ReportId, Utc, canonical_bytes, digest
-from privacy.errors import KeyMissing
-from privacy.keys import read_secret, write_secret
+from privacy.ed25519 import ALGORITHM, KeyFiles, Signer, Verifier, load_signer, load_verifier
 
-ALGORITHM: Final = "Ed25519"
+__all__ = [
+    "AUDIT_KEYS",
+    "COMMITTEE_KEYS",
+    "Signature",
+    "Signer",
+    "Verifier",
+    "load_signer",
+    "load_verifier",
+    "problems_of",
+    "read_signature",
+    "sign_report",
+    "signature_bytes",
+]
 
-_KEY_BYTES: Final = 32
 _NO_PAGES: Final[Mapping[str, str]] = MappingProxyType({})
-_N_ID: Final = 16  # hexadecimal digits of a key's id
+_N_ID: Final = 16  # characters of a digest that a message shows
 _MAKE_KEYS: Final = "fairness.release.create_missing_keys"
-
-
-@dataclass(frozen=True)
-class KeyFiles:
-    """Names of the two halves of a key pair, in the folder of keys."""
-
-    private: str
-    public: str
-
-
-AUDIT_KEYS: Final = KeyFiles("audit_signing_private.key", "audit_signing_public.key")
-COMMITTEE_KEYS: Final = KeyFiles("committee_private.key", "committee_public.key")
-
-
-class Verifier:
-    """Checks signatures with the public half of a pair, and can make none.
-
-    Args:
-        public: The 32 raw bytes.
-    """
-
-    def __init__(self, public: bytes) -> None:
-        self._key = Ed25519PublicKey.from_public_bytes(public)
-        self.key_id = hashlib.sha256(public).hexdigest()[:_N_ID]
-
-    def verifies(self, content: bytes, signature: str) -> bool:
-        """Tell whether the other half signed this content; a signature that is no hexadecimal text is wrong too."""
-        try:
-            self._key.verify(bytes.fromhex(signature), content)
-        except (InvalidSignature, ValueError):
-            return False
-        return True
-
-
-class Signer:
-    """Signs with the private half of a pair.
-
-    Args:
-        private: The 32 raw bytes.
-    """
-
-    def __init__(self, private: bytes) -> None:
-        self._key = Ed25519PrivateKey.from_private_bytes(private)
-        self.public = self._key.public_key().public_bytes_raw()
-        self.verifier = Verifier(self.public)
-
-    def sign(self, content: bytes) -> str:
-        """Sign, in hexadecimal."""
-        return self._key.sign(content).hex()
+AUDIT_KEYS: Final = KeyFiles("audit_signing_private.key", "audit_signing_public.key", _MAKE_KEYS)
+COMMITTEE_KEYS: Final = KeyFiles("committee_private.key", "committee_public.key", _MAKE_KEYS)
 
 
 class Signature(Record):
@@ -107,40 +65,6 @@ class Signature(Record):
     def signed_bytes(self) -> bytes:
         """The canonical JSON of all fields but the signature."""
         return _canonical(self.model_dump(mode="json", exclude={"signature"}))
-
-
-def load_signer(keys_dir: Path, files: KeyFiles, *, create: bool) -> Signer:
-    """Read the private half; make both halves together where there is neither and they may be made.
-
-    Args:
-        keys_dir: Folder of keys.
-        files: `AUDIT_KEYS` or `COMMITTEE_KEYS`.
-        create: Whether a missing pair may be made (development) or must have been supplied (production).
-
-    Raises:
-        KeyMissing: If there is no private key and none may be made, or only its public half is there.
-        KeyUnusable: If a file does not hold a key.
-        KeyPairMismatch: If the two files are not halves of one pair.
-    """
-    private, public = keys_dir / files.private, keys_dir / files.public
-    if create and not private.exists() and not public.exists():
-        write_secret(private, Ed25519PrivateKey.generate().private_bytes_raw())
-    signer = Signer(_read(private, "Supply the private half of the pair there"))
-    if create and not public.exists():
-        write_secret(public, signer.public)
-    if _read(public, "Supply the public half of the pair there") != signer.public:
-        raise KeyPairMismatch(private=private, public=public)
-    return signer
-
-
-def load_verifier(keys_dir: Path, files: KeyFiles) -> Verifier:
-    """Read the public half; the private one need not be on this machine.
-
-    Raises:
-        KeyMissing: If there is none.
-        KeyUnusable: If the file does not hold a key.
-    """
-    return Verifier(_read(keys_dir / files.public, "Supply the public half of the auditor's pair there"))
 
 
 def sign_report(report: Report, signer: Signer, now: datetime, pages: Mapping[str, str] = _NO_PAGES) -> Signature:
@@ -221,13 +145,6 @@ def problems_of(signature: Signature, report: Report, report_digest: str, verifi
         for what, (signed, said) in stated.items()
         if signed != said
     ]
-
-
-def _read(path: Path, supply: str) -> bytes:
-    if not path.exists():
-        supply = f"{supply} as {2 * _KEY_BYTES} hexadecimal digits"
-        raise KeyMissing(path=path, supply=supply, setting=_MAKE_KEYS)
-    return read_secret(path, n_bytes=_KEY_BYTES)
 
 
 def _canonical(content: dict[str, object]) -> bytes:

@@ -1,10 +1,10 @@
 """Build the feature tables: one Parquet file per view and snapshot."""
 
 import hashlib
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import ibis
 import ibis.expr.types as ir
@@ -73,14 +73,15 @@ def _inputs(
 ) -> dict[str, str]:
     return {
         "lake_snapshot": lake.manifest.snapshot_digest,
-        "settings": _digest(f"{key}={value}" for key, value in settings.model_dump(include=_DECIDING).items()),
-        "customers": "all" if customers is None else _digest(customers),
-        "counted": "all" if counted is None else _digest(counted),
+        "settings": digest_of(f"{key}={value}" for key, value in settings.model_dump(include=_DECIDING).items()),
+        "customers": "all" if customers is None else digest_of(customers),
+        "counted": "all" if counted is None else digest_of(counted),
         "pipeline": PIPELINE_VERSION,
     }
 
 
-def _digest(parts: Any) -> str:
+def digest_of(parts: Iterable[str]) -> str:
+    """Name a set of texts, such as whose rows are in the tables, whatever their order."""
     return hashlib.sha256("\n".join(sorted(parts)).encode()).hexdigest()
 
 

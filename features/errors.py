@@ -212,3 +212,13 @@ class NothingAsked(FeatureError):
 
     def __init__(self, *, service: str) -> None:
         super().__init__(f"{service} was asked for 0 rows. Check what should have filled the list of ids and times.")
+
+
+class RetentionEmptiesLake(FeatureError):
+    """Every transaction is older than may be kept."""
+
+    def __init__(self, *, root: Path, before: datetime) -> None:
+        super().__init__(
+            f"every transaction of the lake at {root} is older than {before:%Y-%m-%d}, so none was removed and the lake "
+            "was left as it was. Ingest newer data, raise privacy.retention.transactions_days, or delete the lake."
+        )

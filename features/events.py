@@ -79,7 +79,7 @@ class EventRecorder:
         return self._fold(sorted(self._consenting(last_seqs, datetime.now(UTC))))
 
     def _consenting(self, customer_ids: Iterable[str], at: datetime) -> set[str]:
-        return {person for person in customer_ids if self._consent.granted(person, PERSONALIZATION, at).granted}
+        return {person for person in customer_ids if self._consent.in_force(person, PERSONALIZATION, at).granted}
 
     def _data_time(self, occurred_at: datetime) -> datetime:
         """Give the data time of an event; in replay nothing happens before the moment the data ends."""

@@ -38,11 +38,14 @@ from features.lake import (
     table_entry,
 )
 from features.lake_tables import LakeTables
+from features.late_arrivals import NOBODY, Tombs
 from features.sources.complete_journey import CompleteJourneySource, installed_data
 from features.sources.files import FileSource
 from features.sources.source import Source
 from features.staging import CustomerNames, Staged, stage
 from privacy.consent import ConsentLedger
+from privacy.forgetting.tombstones import tombstones_on_file
+from privacy.key_ring import require_settled
 from privacy.pseudonyms import load_pseudonymizer
 from privacy.sealed import load_or_create_public_key, seal
 from privacy.state import open_state
@@ -121,12 +124,14 @@ def ingest(
         TableEmpty: If no transaction could be accepted.
         TooManyRejects: If too large a share of a table's rows is refused.
         KeyMissing: If a key is missing and may not be made.
+        RotationUnfinished: If a change of pseudonym keys was cut short.
         IngestRunning: If another ingest writes to the same lake.
         DiskFull: If there is no room left.
     """
-    with _alone(storage.root), _workspace(storage.root) as workspace:
+    with alone(storage.root), _workspace(storage.root) as workspace:
+        require_settled(storage.keys)
         pseudonymizer = load_pseudonymizer(storage.keys, privacy)
-        names = CustomerNames(pseudonymizer)
+        names = CustomerNames(pseudonymizer, _tombs(storage, privacy))
         latest = now + timedelta(minutes=settings.max_future_minutes)
         staged = _stage_all(source, workspace / "staged", names, latest, progress)
         _refuse_bad_tables(staged, storage, settings)
@@ -138,7 +143,7 @@ def ingest(
             n_written,
             manifest,
             draft,
-            notes=source.notes,
+            notes=(*source.notes, *_left_out(names)),
             stale_after_days=settings.stale_after_days,
             now=now,
         )
@@ -150,6 +155,17 @@ def ingest(
         page = _write_report(report, storage.reports)
     progress(f"lake: {storage.lake} is ready; the data report is {page}")
     return IngestResult(Lake.open(storage.lake), report, page, n_new_consents, len(names.pairs))
+
+
+def _tombs(storage: StorageSettings, privacy: PrivacySettings) -> Tombs:
+    """Open the tombstones, so that a source does not bring back whoever was erased."""
+    engine = open_state(storage.state_db)
+    return tombstones_on_file(engine, storage.keys, privacy) or NOBODY
+
+
+def _left_out(names: CustomerNames) -> Iterator[str]:
+    if names.late.n_left_out:
+        yield f"{names.late.n_left_out:,} rows about erased people were left out; the source still holds them."
 
 
 def _stage_all(
@@ -261,8 +277,12 @@ def _write_report(report: DataReport, folder: Path) -> Path:
 
 
 @contextmanager
-def _alone(root: Path) -> Iterator[None]:
-    """Let one ingest at a time write under a root."""
+def alone(root: Path) -> Iterator[None]:
+    """Let one writer of the lake at a time work under a root.
+
+    Raises:
+        IngestRunning: If another one is at it.
+    """
     root.mkdir(parents=True, exist_ok=True)
     path = root / ".ingest.lock"
     with path.open("w") as lock:

@@ -173,6 +173,22 @@ class Journal:
         with self._engine.connect() as connection:
             return [_event(row) for row in connection.execute(statement)]
 
+    def expire(self, before: datetime, *, dry_run: bool) -> int:
+        """Remove events accepted before a wall-clock moment, or count them.
+
+        What they changed in the online rows stays there; a row that is filled anew from the lake goes without them.
+        """
+        old = _EVENTS.c.recorded_us < _microseconds(before)
+        with self._engine.begin() as connection:
+            if dry_run:
+                return connection.execute(sa.select(sa.func.count()).select_from(_EVENTS).where(old)).scalar_one()
+            return connection.execute(sa.delete(_EVENTS).where(old)).rowcount
+
+    @property
+    def name(self) -> str:
+        """What retention calls the journal."""
+        return "event journal"
+
     def last_seqs(self) -> dict[str, int]:
         """Give the place of the newest feature-changing event of everyone who has one."""
         statement = (

@@ -30,7 +30,10 @@ class TableEntry(BaseModel):
 
 
 class LakeManifest(BaseModel):
-    """What a lake holds and where it came from; `snapshot_digest` names the content, whenever it was written."""
+    """What a lake holds and where it came from; `snapshot_digest` names the content, whenever it was written.
+
+    `ancestors` are the digests of the same ingest before rows were removed or renamed, oldest first.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -43,6 +46,7 @@ class LakeManifest(BaseModel):
     snapshot_digest: str
     tables: dict[str, TableEntry]
     pseudonym_key_version: int
+    ancestors: tuple[str, ...] = ()
 
 
 class _FormatOnly(BaseModel):

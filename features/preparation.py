@@ -10,6 +10,7 @@ from features.build_prices import build_prices
 from features.lake import Lake
 from features.store import Store
 from privacy.consent import MODEL_TRAINING, PERSONALIZATION, ConsentLedger
+from privacy.key_ring import require_settled
 from privacy.state import open_state
 
 
@@ -32,11 +33,16 @@ def end_of_data(lake: Lake) -> datetime:
 
 
 def read_consents(storage: StorageSettings, as_of: datetime) -> Consents:
-    """Read who allowed model training and personalisation at a moment."""
+    """Read who allows model training and personalisation when a run begins; whoever refused since is not among them.
+
+    Raises:
+        RotationUnfinished: If some stores know people by earlier names than others.
+    """
+    require_settled(storage.keys)
     ledger = ConsentLedger(open_state(storage.state_db))
     return Consents(
-        trainable=frozenset(ledger.granted_customers(MODEL_TRAINING, as_of)),
-        personal=frozenset(ledger.granted_customers(PERSONALIZATION, as_of)),
+        trainable=frozenset(ledger.customers_in_force(MODEL_TRAINING, as_of)),
+        personal=frozenset(ledger.customers_in_force(PERSONALIZATION, as_of)),
         digest=ledger.digest(as_of),
     )
 

@@ -15,6 +15,7 @@ from features.coercion import ARROW_TYPES, plain_type
 from features.columns import CUSTOMER_ID, DEMOGRAPHICS, REASON, SOURCE_ROW
 from features.contracts import Contract, Kind, Repeats
 from features.lake import REJECTS
+from features.late_arrivals import NOBODY, LateArrivals, Tombs
 from features.rejects import RejectCounts, check_columns, check_rows, ignored_columns
 from features.sources.source import SourceTable
 from privacy.pseudonyms import Pseudonymizer
@@ -25,10 +26,16 @@ _RANGED: Final = (Kind.NUMBER, Kind.MOMENT, Kind.DAY)
 
 
 class CustomerNames:
-    """Gives pseudonyms to whole columns and remembers which stood for whom."""
+    """Gives pseudonyms to whole columns, remembers which stood for whom, and leaves erased people out.
 
-    def __init__(self, pseudonymizer: Pseudonymizer) -> None:
+    Args:
+        pseudonymizer: Gives the names.
+        tombs: Who was erased.
+    """
+
+    def __init__(self, pseudonymizer: Pseudonymizer, tombs: Tombs = NOBODY) -> None:
         self._pseudonymizer = pseudonymizer
+        self.late = LateArrivals(tombs)
         self.pairs: dict[str, str] = {}  # pseudonym by source id
 
     def replace(self, rows: pa.Table) -> pa.Table:
@@ -38,8 +45,11 @@ class CustomerNames:
         place = rows.schema.get_field_index(CUSTOMER_ID)
         ids = rows.column(place).cast(pa.string()).combine_chunks().dictionary_encode()
         ids = ids.combine_chunks() if isinstance(ids, pa.ChunkedArray) else ids
-        names = self._pseudonymizer.pseudonyms(pd.Series(ids.dictionary.to_pylist(), dtype=object))
-        self.pairs.update(zip(ids.dictionary.to_pylist(), names, strict=True))
+        known = ids.dictionary.to_pylist()
+        names = self._pseudonymizer.pseudonyms(pd.Series(known, dtype=object)).to_list()
+        if self.late.stand_ins:  # they name nobody and stay as they are
+            names = [one if one in self.late.stand_ins else name for one, name in zip(known, names, strict=True)]
+        self.pairs.update((one, name) for one, name in zip(known, names, strict=True) if one != name)
         pseudonyms = pa.array(names, pa.string()).take(ids.indices)
         return rows.set_column(place, CUSTOMER_ID, pseudonyms)
 
@@ -168,14 +178,16 @@ def _accepted(
     """Yield the good rows of each batch, writing the bad ones and counting both."""
     for batch in source.batches():
         checked = check_rows(staged.contract, batch, latest=latest)
-        staged.counts.n_rows += batch.rows.num_rows
-        staged.counts.n_rejected += checked.rejected.num_rows
+        rejected = names.late.without_erased(checked.rejected, REJECTS)
+        accepted = names.late.without_erased(checked.accepted, staged.contract.table)
+        staged.counts.n_rows += accepted.num_rows + rejected.num_rows
+        staged.counts.n_rejected += rejected.num_rows
         staged.counts.reasons.update(checked.reasons)
         staged.n_without_zone += checked.n_without_zone
-        rejects.write(names.replace(checked.rejected))
+        rejects.write(names.replace(rejected))
         for name, profile in staged.profiles.items():
-            profile.add(checked.accepted.column(name), staged.contract.kinds[name])
-        yield names.replace(checked.accepted)
+            profile.add(accepted.column(name), staged.contract.kinds[name])
+        yield names.replace(accepted)
 
 
 def _add_malformed(source: SourceTable, staged: Staged, rejects: _RejectWriter) -> None:

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import islice
@@ -12,7 +12,7 @@ import pandas as pd
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from privacy.errors import PurposeUnknown, TimeWithoutZone
+from privacy.errors import ConsentBackdated, PurposeUnknown, TimeWithoutZone
 
 PERSONALIZATION: Final = "personalization"
 MARKETING: Final = "marketing"
@@ -36,11 +36,13 @@ _RECORDS = sa.Table(
 )
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _BATCH = 5_000
+_LAST = datetime.max.replace(tzinfo=UTC)
+_END_OF_TIME = (_LAST - _EPOCH) // timedelta(microseconds=1)
 
 # At one and the same moment a refusal outweighs a grant, whatever the order of arrival.
 _LATEST_FIRST = (_RECORDS.c.event_us.desc(), _RECORDS.c.granted.asc(), _RECORDS.c.version.desc())
 _POINT = (
-    sa.select(_RECORDS.c.granted, _RECORDS.c.version)
+    sa.select(_RECORDS.c.granted, _RECORDS.c.version, _RECORDS.c.event_us)
     .where(
         _RECORDS.c.customer_id == sa.bindparam("customer"),
         _RECORDS.c.purpose == sa.bindparam("asked"),
@@ -60,11 +62,30 @@ class ConsentState:
     on_file: bool
 
 
+@dataclass(frozen=True)
+class Decided:
+    """One decision of a person: for a purpose, yes or no, on which text, made where."""
+
+    purpose: str
+    granted: bool
+    version: str
+    source: str
+
+
+@dataclass(frozen=True)
+class ConsentOnFile(Decided):
+    """A decision in force, and since when."""
+
+    since: datetime
+
+
 class ConsentLedger:
     """Consent records in an SQL table that is only ever added to.
 
     The latest record at or before the moment asked about decides; without one nothing is granted.
     """
+
+    name = "consents"
 
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
@@ -114,6 +135,25 @@ class ConsentLedger:
         with self._engine.begin() as connection:
             connection.execute(self._insert(), [row])
 
+    def decide(self, customer_id: str, decisions: Sequence[Decided], *, at: datetime) -> None:
+        """Add what a person decides now, all of it or none.
+
+        A refusal holds from now on whatever is on file, even if an earlier run of the clock dated a grant later than
+        now. A grant is taken only if it comes after every decision on file.
+
+        Raises:
+            PurposeUnknown: If a purpose is not one of `PURPOSES`.
+            TimeWithoutZone: If `at` is naive.
+            ConsentBackdated: If a grant would come before a decision on file: the clock was moved back.
+        """
+        for decision in decisions:
+            _check_purpose(decision.purpose)
+        moment = _microseconds(at, field="at")
+        with self._engine.begin() as connection:
+            rows = [row for decision in decisions for row in _dated(connection, customer_id, decision, moment)]
+            if rows:
+                connection.execute(self._insert(), rows)
+
     def granted(self, customer_id: str, purpose: str, as_of: datetime) -> ConsentState:
         """Tell what a customer allows at a moment.
 
@@ -129,6 +169,57 @@ class ConsentLedger:
             return ConsentState(granted=False, version=None, on_file=False)
         return ConsentState(granted=row[0], version=row[1] or None, on_file=True)
 
+    def in_force(self, customer_id: str, purpose: str, now: datetime) -> ConsentState:
+        """Tell what a customer allows right now; a refusal that carries a later time counts already.
+
+        So a withdrawal holds even after the clock was moved back behind it. For moments in the past ask `granted`.
+
+        Raises:
+            PurposeUnknown: If the purpose is not one of `PURPOSES`.
+            TimeWithoutZone: If `now` is naive.
+        """
+        _check_purpose(purpose)
+        moment = _microseconds(now, field="now")
+        with self._engine.connect() as connection:
+            row = connection.execute(_POINT, {"customer": customer_id, "asked": purpose, "until": _END_OF_TIME}).first()
+        if row is None:
+            return ConsentState(granted=False, version=None, on_file=False)
+        if not row[0] or row[2] <= moment:
+            return ConsentState(granted=row[0], version=row[1] or None, on_file=True)
+        return self.granted(customer_id, purpose, now)
+
+    def on_file(self, customer_id: str, as_of: datetime) -> list[ConsentOnFile]:
+        """List a person's decisions in force at a moment, one for each purpose that was ever decided.
+
+        Raises:
+            TimeWithoutZone: If `as_of` is naive.
+        """
+        return [
+            ConsentOnFile(row.purpose, bool(row.granted), row.version, row.source, _moment(row.event_us))
+            for row in self._states(as_of, customer_id)
+        ]
+
+    def expire(self, before: datetime, *, dry_run: bool) -> int:
+        """Remove decisions that were replaced before a moment; the one in force stays for good.
+
+        What anybody allowed at that moment or later can still be told.
+
+        Returns:
+            How many were removed, or would be.
+        """
+        later = _RECORDS.alias("later")
+        replaced = sa.exists().where(
+            later.c.customer_id == _RECORDS.c.customer_id,
+            later.c.purpose == _RECORDS.c.purpose,
+            later.c.event_us > _RECORDS.c.event_us,
+            later.c.event_us <= _microseconds(before, field="before"),
+        )
+        old = sa.and_(_RECORDS.c.event_us < _microseconds(before, field="before"), replaced)
+        with self._engine.begin() as connection:
+            if dry_run:
+                return connection.execute(sa.select(sa.func.count()).select_from(_RECORDS).where(old)).scalar_one()
+            return connection.execute(sa.delete(_RECORDS).where(old)).rowcount
+
     def granted_customers(self, purpose: str, as_of: datetime) -> set[str]:
         """Collect every customer who allows a purpose at a moment.
 
@@ -138,6 +229,16 @@ class ConsentLedger:
         """
         _check_purpose(purpose)
         return {row.customer_id for row in self._states(as_of) if row.purpose == purpose and row.granted}
+
+    def customers_in_force(self, purpose: str, now: datetime) -> set[str]:
+        """Collect every customer who allows a purpose right now; a refusal that carries a later time counts already.
+
+        Raises:
+            PurposeUnknown: If the purpose is not one of `PURPOSES`.
+            TimeWithoutZone: If `now` is naive.
+        """
+        later = {row.customer_id for row in self._states(_LAST) if row.purpose == purpose and not row.granted}
+        return self.granted_customers(purpose, now) - later
 
     def digest(self, as_of: datetime) -> str:
         """Give the SHA-256 of every state in force at a moment, whatever the order the records came in.
@@ -150,13 +251,14 @@ class ConsentLedger:
             sha256.update(json.dumps([row.customer_id, row.purpose, bool(row.granted), row.version]).encode() + b"\n")
         return sha256.hexdigest()
 
-    def _states(self, as_of: datetime) -> Iterator[sa.Row[Any]]:
+    def _states(self, as_of: datetime, customer_id: str | None = None) -> Iterator[sa.Row[Any]]:
         place = sa.func.row_number().over(
             partition_by=(_RECORDS.c.customer_id, _RECORDS.c.purpose), order_by=_LATEST_FIRST
         )
         ranked = (
             sa.select(_RECORDS, place.label("place"))
             .where(_RECORDS.c.event_us <= _microseconds(as_of, field="as_of"))
+            .where(sa.true() if customer_id is None else _RECORDS.c.customer_id == customer_id)
             .subquery()
         )
         latest = sa.select(ranked).where(ranked.c.place == 1).order_by(ranked.c.customer_id, ranked.c.purpose)
@@ -182,6 +284,29 @@ def _microseconds(moment: datetime, *, field: str) -> int:
     if moment.tzinfo is None:
         raise TimeWithoutZone(field=field)
     return (moment - _EPOCH) // timedelta(microseconds=1)
+
+
+def _moment(microseconds: int) -> datetime:
+    return _EPOCH + timedelta(microseconds=microseconds)
+
+
+def _dated(
+    connection: sa.Connection, customer_id: str, decision: Decided, moment: int
+) -> Iterator[Mapping[str, object]]:
+    """Give a decision the time or times at which it must stand to be the one in force."""
+    same = (_RECORDS.c.customer_id == customer_id) & (_RECORDS.c.purpose == decision.purpose)
+    newest = connection.execute(sa.select(sa.func.max(_RECORDS.c.event_us)).where(same)).scalar()
+    if newest is not None and newest > moment and decision.granted:
+        raise ConsentBackdated(purpose=decision.purpose)
+    for event_us in {moment} if newest is None or newest < moment else {moment, newest + 1}:
+        yield {
+            "customer_id": customer_id,
+            "purpose": decision.purpose,
+            "event_us": event_us,
+            "granted": decision.granted,
+            "version": decision.version,
+            "source": decision.source,
+        }
 
 
 def _rows(records: pd.DataFrame) -> Iterator[Mapping[str, object]]:

@@ -1,9 +1,13 @@
-"""Secret keys in files that only their owner can read."""
+"""Secret keys in files that only their owner can read, or in the environment.
+
+`FAIRSHELF_SECRET_<NAME>` holds the hexadecimal text of `<name>.key` and goes before the file.
+"""
 
 import os
 import secrets
 from pathlib import Path
 
+from configs.fields import KEY_PREFIX
 from privacy.errors import KeyMissing, KeyUnusable
 
 
@@ -22,11 +26,25 @@ def load_or_create_secret(path: Path, *, create: bool, n_bytes: int = 32) -> byt
         KeyMissing: If there is no such file and none may be made.
         KeyUnusable: If the file does not hold n_bytes of hexadecimal text.
     """
-    if not path.exists():
+    if not is_supplied(path):
         if not create:
             raise KeyMissing(path=path, supply=f"Put {2 * n_bytes} hexadecimal digits from a secret store there")
         write_secret(path, secrets.token_bytes(n_bytes))
     return read_secret(path, n_bytes=n_bytes)
+
+
+def variable_of(path: Path) -> str:
+    """Name the environment variable that may hold a key instead of its file.
+
+    >>> variable_of(Path("keys/pseudonym_v1.key"))
+    'FAIRSHELF_SECRET_PSEUDONYM_V1'
+    """
+    return KEY_PREFIX + path.stem.upper()
+
+
+def is_supplied(path: Path) -> bool:
+    """Tell whether a key is there, in its file or in the environment."""
+    return variable_of(path) in os.environ or path.exists()
 
 
 def read_secret(path: Path, *, n_bytes: int = 32) -> bytes:
@@ -37,7 +55,7 @@ def read_secret(path: Path, *, n_bytes: int = 32) -> bytes:
         KeyUnusable: If the file does not hold n_bytes of hexadecimal text.
     """
     try:
-        secret = bytes.fromhex(path.read_text(encoding="ascii").strip())
+        secret = bytes.fromhex((os.environ.get(variable_of(path)) or path.read_text(encoding="ascii")).strip())
     except FileNotFoundError:
         raise KeyMissing(path=path, supply=f"Put {2 * n_bytes} hexadecimal digits from a secret store there") from None
     except ValueError:

@@ -1,7 +1,7 @@
 """The one place that knows which customer a pseudonym stands for."""
 
 import sqlite3
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -71,6 +71,53 @@ class IdentityVault:
                 for pseudonym in pseudonyms
             ]
         return dict(pair for pair in found if pair is not None)
+
+    def rekey(self, rename: Callable[[str], str]) -> int:
+        """Remember everybody under a new pseudonym too; the earlier one stays until it is forgotten.
+
+        Returns:
+            How many pseudonyms were added.
+        """
+        with self._open() as database:
+            known = database.execute("SELECT pseudonym, source_id FROM identities").fetchall()
+            new = [(rename(pseudonym), source_id) for pseudonym, source_id in known if rename(pseudonym) != pseudonym]
+            before = database.total_changes
+            database.executemany("INSERT OR IGNORE INTO identities VALUES (?, ?)", new)
+            return database.total_changes - before
+
+    def forget(self, is_retired: Callable[[str], bool]) -> int:
+        """Forget pseudonyms that no longer resolve.
+
+        Returns:
+            How many were forgotten.
+        """
+        with self._open() as database:
+            database.execute("PRAGMA secure_delete = ON")
+            known = [row[0] for row in database.execute("SELECT pseudonym FROM identities")]
+            retired = [(pseudonym,) for pseudonym in known if is_retired(pseudonym)]
+            database.executemany("DELETE FROM identities WHERE pseudonym = ?", retired)
+        return len(retired)
+
+    def links(self, source_ids: Collection[str]) -> list[tuple[str, str]]:
+        """List the links of people, source id and pseudonym, for what they themselves ask for; nothing is logged."""
+        if not self._path.exists():
+            return []
+        with self._open() as database:
+            asked = "SELECT source_id, pseudonym FROM identities WHERE source_id = ? ORDER BY pseudonym"
+            return [row for source_id in source_ids for row in database.execute(asked, (source_id,))]
+
+    def erase(self, source_ids: Collection[str]) -> None:
+        """Remove every link of people; their bytes are overwritten."""
+        if not self._path.exists():
+            return
+        with self._open() as database:
+            database.execute("PRAGMA secure_delete = ON")
+            database.executemany("DELETE FROM identities WHERE source_id = ?", [(one,) for one in source_ids])
+
+    @property
+    def name(self) -> str:
+        """What a rotation calls the vault."""
+        return "vault"
 
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:

@@ -19,8 +19,10 @@ from serving.log import failed, info
 from serving.metrics import answered, timed
 from serving.openapi import openapi
 from serving.routes import PUBLIC, ROUTES, Route
+from serving.routes_customers import CUSTOMER_ROUTES
 from serving.routes_fairness import FAIRNESS_ROUTES
 from serving.routes_pricing import PRICING_ROUTES
+from serving.routes_privacy import PRIVACY_ROUTES
 from serving.schemas import JsonDocument
 from serving.services import Services
 
@@ -38,6 +40,8 @@ TABLE: Final = (
     *ROUTES,
     *PRICING_ROUTES,
     *FAIRNESS_ROUTES,
+    *PRIVACY_ROUTES,
+    *CUSTOMER_ROUTES,
     Route(
         method="GET",
         path="/openapi.json",

@@ -13,12 +13,19 @@ from features.events import EventRecorder
 from features.journal import Journal
 from features.store import Store
 from features.tables import PRICE_WEEK
+from privacy.audit_log import AuditLog
 from privacy.consent import ConsentLedger
-from privacy.pseudonyms import Pseudonymizer, load_pseudonymizer
+from privacy.erasure import Erasures
+from privacy.ledger_book import WITNESS, LedgerBook
+from privacy.pseudonyms import FollowedPseudonyms
 from privacy.state import open_state
+from privacy.vault import AUDIT_LOG
+from serving.budget_desk import BudgetDesk
 from serving.bundles import BundleHolder
 from serving.champion import Champion
 from serving.cleared import evidence_files, require_still_audited
+from serving.consents import ConsentDesk
+from serving.customers import CustomerDesk
 from serving.decisions import DecisionLog
 from serving.events import EventDoor
 from serving.fairness_desk import FairnessDesk
@@ -26,6 +33,7 @@ from serving.keys import load_keys
 from serving.loading import champion_on_disk
 from serving.log import failed, info
 from serving.models import ModelShelf
+from serving.people.stores import erasures_of
 from serving.pricing.assembly import pricing_of
 from serving.pricing.desk import Desk
 from serving.pricing.loading import desk_on_disk
@@ -36,6 +44,7 @@ from serving.standing import Standings
 from serving.stock import Stock
 from training.artifact import POINTER
 from training.demand.forecaster import MODEL_NAME as DEMAND
+from training.retraining import RetrainingDates
 
 MODEL: Final = "two-tower"
 
@@ -49,7 +58,7 @@ def assemble(settings: Settings) -> Services:
     """
     storage, serving = settings.storage, settings.serving
     keys = load_keys(storage.keys, create=serving.create_missing_keys)
-    pseudonyms = load_pseudonymizer(storage.keys, settings.privacy)
+    pseudonyms = FollowedPseudonyms(storage.keys, settings.privacy)
     state = open_state(storage.state_db)
     consent = ConsentLedger(state)
     clock = Clock(settings.features.clock, storage.feast)
@@ -61,6 +70,7 @@ def assemble(settings: Settings) -> Services:
     standings = Standings(settings.fairness, keys_dir=storage.keys, committee=committee, now=_now)
     bundles, desks = _holders(settings, committee)
     holders: dict[str, BundleHolder[Any]] = {MODEL: bundles, DEMAND: desks}
+    erasures = erasures_of(settings, state, _now)
     _catch_up(recorder)
     return Services(
         settings=serving,
@@ -78,13 +88,21 @@ def assemble(settings: Settings) -> Services:
             now=_now,
         ),
         similar=SimilarProducts(stock=stock, decisions=decisions, settings=serving.recommend, now=_now),
-        events=_event_door(recorder, pseudonyms, serving),
+        events=_event_door(recorder, pseudonyms, serving, erasures),
         decisions=decisions,
-        models=ModelShelf(storage.bundles, holders, standings),
+        models=ModelShelf(
+            storage.bundles,
+            holders,
+            standings,
+            RetrainingDates(erasures.book, settings.privacy.erasure.retrain_within_days).of,
+        ),
         pricing=pricing_of(settings, engine=state, decisions=decisions, desk=desks.champion, clock=clock),
         fairness=FairnessDesk(
             AuditStore(storage.reports / REPORTS), committee, standings, keys_dir=storage.keys, now=_now
         ),
+        consents=ConsentDesk(ledger=consent, pseudonyms=pseudonyms, now=_now, erased=erasures.tombstones.of_sources),
+        customers=_customers(settings, erasures),
+        budget=BudgetDesk(LedgerBook(state, storage.state_db.with_name(WITNESS)), settings.privacy.budget, _now),
         state=state,
     )
 
@@ -115,13 +133,29 @@ def _holders(settings: Settings, committee: Committee) -> tuple[BundleHolder[Cha
     return recommender, demand
 
 
-def _event_door(recorder: EventRecorder, pseudonyms: Pseudonymizer, serving: ServingSettings) -> EventDoor:
+def _customers(settings: Settings, erasures: Erasures) -> CustomerDesk:
+    """Make the desk about one person, and go on with what an earlier process left unfinished."""
+    desk = CustomerDesk(
+        erasures,
+        bundles_dir=settings.storage.bundles,
+        audit_log=AuditLog(settings.storage.vault / AUDIT_LOG),
+        retry_s=settings.privacy.erasure.retry_s,
+        now=_now,
+    )
+    desk.resume()
+    return desk
+
+
+def _event_door(
+    recorder: EventRecorder, pseudonyms: FollowedPseudonyms, serving: ServingSettings, erasures: Erasures
+) -> EventDoor:
     return EventDoor(
         sink=recorder,
         pseudonyms=pseudonyms,
         settings=serving.events,
         retry_after_s=serving.retry_after_s,
         now=_now,
+        erased=erasures.tombstones.of_sources,
     )
 
 

@@ -30,6 +30,7 @@ def check_keys(settings: Settings | None = None) -> Path:
         sqlalchemy.exc.DatabaseError: If the state file is no database or cannot be written.
     """
     from privacy.consent import ConsentLedger
+    from privacy.forgetting.tombstones import open_tombstones
     from privacy.pseudonyms import load_pseudonymizer
     from privacy.state import open_state
 
@@ -38,7 +39,9 @@ def check_keys(settings: Settings | None = None) -> Path:
     keys_dir = settings.storage.keys
     load_pseudonymizer(keys_dir, settings.privacy)
     load_keys(keys_dir, create=settings.serving.create_missing_keys)
-    ConsentLedger(open_state(settings.storage.state_db))  # a damaged database is named here, before workers start
+    state = open_state(settings.storage.state_db)
+    open_tombstones(state, keys_dir, settings.privacy)  # without their key, erased people could come back
+    ConsentLedger(state)  # a damaged database is named here, before workers start
     plain = keys_dir / PLAIN
     shown = plain if plain.exists() else keys_dir / HASHES
     info("API keys are ready", file=str(shown))

@@ -4,11 +4,13 @@ import json
 import secrets
 import threading
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 
 import sqlalchemy as sa
 
 from configs.settings import DecisionSettings
+from serving.lists import rfc3339
 from serving.log import failed
 from serving.metrics import DECISIONS_LOST
 
@@ -60,6 +62,28 @@ def decisions_since(engine: sa.Engine, created_at: str) -> list[Decision]:
     statement = sa.select(_DECISIONS).where(_DECISIONS.c.created_at >= created_at).order_by(_DECISIONS.c.created_at)
     with engine.connect() as connection:
         return [Decision(row[0], row[1], row[2], json.loads(row[3])) for row in connection.execute(statement)]
+
+
+class OldDecisions:
+    """The decisions on disk by when they were made.
+
+    Args:
+        engine: Database of the records.
+    """
+
+    name = "decisions"
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+        _METADATA.create_all(engine)
+
+    def expire(self, before: datetime, *, dry_run: bool) -> int:
+        """Remove decisions made before a moment, or count them."""
+        old = _DECISIONS.c.created_at < rfc3339(before)
+        with self._engine.begin() as connection:
+            if dry_run:
+                return connection.execute(sa.select(sa.func.count()).select_from(_DECISIONS).where(old)).scalar_one()
+            return connection.execute(sa.delete(_DECISIONS).where(old)).rowcount
 
 
 class DecisionLog:

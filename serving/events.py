@@ -1,7 +1,7 @@
 """Events at the door: each judged by itself, all good ones durable before the answer."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
@@ -20,6 +20,10 @@ from serving.schemas_events import EventIn, EventNote, EventsAnswer, EventsReque
 from serving.validation import explain
 
 _LONGEST_MESSAGE: Final = 500
+
+
+def _nobody(_customer_ids: Collection[str]) -> Collection[str]:
+    return ()
 
 
 @dataclass
@@ -43,6 +47,7 @@ class EventDoor:
         settings: How old and how far ahead an event may be.
         retry_after_s: When to come back after the storage failed; seconds.
         now: The wall clock.
+        erased: Tells which customers were erased; their events are refused.
     """
 
     def __init__(
@@ -53,12 +58,14 @@ class EventDoor:
         settings: EventSettings,
         retry_after_s: int,
         now: Callable[[], datetime],
+        erased: Callable[[Collection[str]], Collection[str]] = _nobody,
     ) -> None:
         self._sink = sink
         self._pseudonyms = pseudonyms
         self._settings = settings
         self._retry_after_s = retry_after_s
         self._now = now
+        self._erased = erased
         self._one_writer = threading.Lock()
 
     def record(self, batch: EventsRequest, champion: Champion | None) -> EventsAnswer:
@@ -86,10 +93,12 @@ class EventDoor:
 
     def _sort(self, batch: EventsRequest, champion: Champion | None) -> _Sorted:
         kept = _Sorted()
-        now = self._now()
+        now, erased = self._now(), self._erased(_customers(batch))
         for index, event in enumerate(batch.events):
             refused = (
-                _malformed(index, event) if isinstance(event, ValidationError) else self._untimely(index, event, now)
+                _malformed(index, event)
+                if isinstance(event, ValidationError)
+                else self._untimely(index, event, now) or _late(index, event, erased)
             )
             if refused:
                 kept.errors.append(refused)
@@ -127,6 +136,21 @@ class EventDoor:
             decision_id=event.decision_id,
             occurred_at=event.occurred_at,
         )
+
+
+def _customers(batch: EventsRequest) -> set[str]:
+    events = (event for event in batch.events if not isinstance(event, ValidationError))
+    return {event.customer_id for event in events if event.customer_id is not None}
+
+
+def _late(index: int, event: EventIn, erased: Collection[str]) -> EventNote | None:
+    if event.customer_id is None or event.customer_id not in erased:
+        return None
+    message = (
+        "This person's data was erased on request, and events about them are not kept. Stop sending them and delete "
+        "them at the source; a person who comes back needs a new id."
+    )
+    return EventNote(index=index, code="PERSON_ERASED", message=message)
 
 
 def _malformed(index: int, fault: ValidationError) -> EventNote:

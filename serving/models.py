@@ -2,7 +2,8 @@
 
 import base64
 import binascii
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,10 @@ def model_card(manifest: Manifest, report_id: str | None) -> dict[str, Any]:
     }
 
 
+def _never(_manifest: Manifest) -> datetime | None:
+    return None
+
+
 class ModelShelf:
     """Reads the bundles' manifests from disk.
 
@@ -50,9 +55,17 @@ class ModelShelf:
         root: Folder of all bundles, one folder per model and version.
         holders: The loaded models by name.
         standings: Says which bundles their audits clear.
+        retrain_by: Says by when a bundle must be replaced because it may have learnt from erased people.
     """
 
-    def __init__(self, root: Path, holders: Mapping[str, BundleHolder[Any]], standings: Standings) -> None:
+    def __init__(
+        self,
+        root: Path,
+        holders: Mapping[str, BundleHolder[Any]],
+        standings: Standings,
+        retrain_by: Callable[[Manifest], datetime | None] = _never,
+    ) -> None:
+        self._retrain_by = retrain_by
         self._root = root
         self._holders = holders
         self._standings = standings
@@ -112,6 +125,7 @@ class ModelShelf:
             cleared=standing.cleared,
             cleared_until=standing.until,
             reasons=standing.reasons,
+            retrain_by=self._retrain_by(found) if found else None,
             privacy=PrivacyOut(**model_card(found, None)["privacy"]) if found else PrivacyOut(mechanism="unknown"),
             problem=problem or waiting,
             facts=found.model_dump(mode="json", exclude={"files"}) if found else {},

@@ -75,8 +75,8 @@ class CustomerFeatures(Protocol):
 class ConsentReader(Protocol):
     """The consent ledger, one question at a time."""
 
-    def granted(self, customer_id: str, purpose: str, as_of: datetime) -> ConsentState:
-        """Tell what a customer allows at a moment."""
+    def in_force(self, customer_id: str, purpose: str, now: datetime) -> ConsentState:
+        """Tell what a customer allows right now."""
 
 
 class Pseudonyms(Protocol):

@@ -7,8 +7,10 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from features.errors import BuildRecordDamaged
+from privacy.errors import LedgerBroken
 from serving import errors
 from serving.errors import Refusal
+from serving.people import errors as people
 from serving.pricing import errors as pricing
 
 PROBLEM_TYPE: Final = "application/problem+json"
@@ -17,6 +19,7 @@ _COME_BACK: Final = (
     errors.StorageUnavailable,
     errors.CommitteeLogBroken,
     errors.CommitteeKeysUnusable,
+    people.ErasureKeysUnusable,
 )
 STORAGE_RETRY_S: Final = 5  # a locked database is free again within its own time limit
 
@@ -46,6 +49,7 @@ KINDS: Mapping[type[Refusal], Kind] = {
     errors.FairnessReportUnknown: Kind(404, "UNKNOWN_FAIRNESS_REPORT", "The fairness report is not on record"),
     errors.FairnessPageUnknown: Kind(404, "UNKNOWN_FAIRNESS_PAGE", "The report was stored without the page"),
     errors.WaiverUnknown: Kind(404, "UNKNOWN_WAIVER", "The waiver is not on record"),
+    people.ErasureUnknown: Kind(404, "UNKNOWN_ERASURE", "The erasure is not on record"),
     errors.MethodUnknown: Kind(405, "METHOD_NOT_ALLOWED", "The route has other methods"),
     errors.BodyTooSlow: Kind(408, "BODY_TIMEOUT", "The body did not arrive in time"),
     pricing.MoveIllegal: Kind(409, "ILLEGAL_MOVE", "The suggestion is in another state"),
@@ -55,6 +59,8 @@ KINDS: Mapping[type[Refusal], Kind] = {
     errors.AlreadySignedOff: Kind(409, "ALREADY_SIGNED_OFF", "The report was signed by this person before"),
     errors.WaiverClosed: Kind(409, "WAIVER_CLOSED", "The waiver is in another state"),
     errors.FairnessReportDamaged: Kind(409, "FAIRNESS_REPORT_DAMAGED", "The report is not as it was written"),
+    people.PersonErased: Kind(409, "PERSON_ERASED", "The person was erased"),
+    people.ConsentTimeInvalid: Kind(409, "CONSENT_BACKDATED", "The consent would not come after what is on file"),
     errors.BodyTooLarge: Kind(413, "BODY_TOO_LARGE", "The body is too large"),
     errors.ContentTypeUnsupported: Kind(415, "UNSUPPORTED_CONTENT_TYPE", "The body must be JSON"),
     errors.FieldsInvalid: Kind(422, "INVALID_FIELDS", "The request cannot be used as it stands"),
@@ -66,6 +72,7 @@ KINDS: Mapping[type[Refusal], Kind] = {
     errors.StorageUnavailable: Kind(503, "STORAGE_UNAVAILABLE", "The storage cannot be used now"),
     errors.CommitteeLogBroken: Kind(503, "COMMITTEE_LOG_BROKEN", "The committee's log cannot be trusted"),
     errors.CommitteeKeysUnusable: Kind(503, "COMMITTEE_KEYS_UNUSABLE", "A key of the committee is missing"),
+    people.ErasureKeysUnusable: Kind(503, "ERASURE_KEYS_UNUSABLE", "The key that signs receipts is missing"),
 }
 
 
@@ -92,7 +99,8 @@ def document(refusal: Refusal, *, instance: str, request_id: str) -> dict[str, A
 
 def translate(failure: Exception) -> Refusal:
     """Turn a failure of a layer below into a refusal; what nobody foresaw is `Unexpected`."""
-    if isinstance(failure, sa.exc.SQLAlchemyError | BuildRecordDamaged):  # without the record no event has a time
+    # without the build record no event has a time; a ledger that was edited shows nothing
+    if isinstance(failure, sa.exc.SQLAlchemyError | BuildRecordDamaged | LedgerBroken):
         return errors.StorageUnavailable(retry_after_s=STORAGE_RETRY_S)
     return errors.Unexpected()
 

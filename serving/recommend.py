@@ -142,7 +142,7 @@ class Recommender:
             return Profile(None, "features_unavailable", _subject(request))
 
     def _consented(self, subject_id: str, subject: Literal["customer", "visitor", "nobody"]) -> Profile:
-        state = self._consent.granted(subject_id, PERSONALIZATION, self._now())
+        state = self._consent.in_force(subject_id, PERSONALIZATION, self._now())
         if not state.granted and state.on_file:
             return Profile(None, "opted_out", subject, consent_version=state.version)
         row = self._features.online_customer(subject_id)

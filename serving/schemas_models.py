@@ -22,6 +22,9 @@ class ModelVersionOut(Answer):
     cleared: bool = Field(description="Whether that report lets the bundle serve now.")
     cleared_until: datetime | None = Field(description="When the report grows too old or a waiver it needs ends.")
     reasons: tuple[str, ...] = Field(description="Why it is not cleared, all of it.")
+    retrain_by: datetime | None = Field(
+        description="When a version trained without erased people must have taken its place; null where it knows none."
+    )
     privacy: PrivacyOut
     problem: str | None = Field(description="Why the bundle cannot be used, where it cannot.")
     facts: dict[str, Any] = Field(description="The bundle's manifest, without the list of its files.")

@@ -10,8 +10,11 @@ from serving.schemas import Limits
 if TYPE_CHECKING:  # the web application is imported by processes that never load a model
     import sqlalchemy as sa
 
+    from serving.budget_desk import BudgetDesk
     from serving.bundles import BundleHolder
     from serving.champion import Champion
+    from serving.consents import ConsentDesk
+    from serving.customers import CustomerDesk
     from serving.decisions import DecisionLog
     from serving.events import EventDoor
     from serving.fairness_desk import FairnessDesk
@@ -39,6 +42,9 @@ class Services:
         models: The bundles on disk.
         pricing: Prices, their review and their history.
         fairness: The ethics committee's desk.
+        budget: The privacy budget.
+        consents: What people allow.
+        customers: What is held about one person, and taking it away.
         state: The database behind them.
     """
 
@@ -54,10 +60,14 @@ class Services:
     models: "ModelShelf"
     pricing: "Pricing"
     fairness: "FairnessDesk"
+    budget: "BudgetDesk"
+    consents: "ConsentDesk"
+    customers: "CustomerDesk"
     state: "sa.Engine"
 
     def close(self) -> None:
         """Write down what is still in memory."""
+        self.customers.close()
         self.decisions.close()
         self.state.dispose()
 

@@ -264,3 +264,44 @@ class NobodyToRank(TrainingError):
             f"no customer on file has granted {purpose!r}, so there is nobody to rank for. Record consents with "
             "`fairshelf privacy consent`, or ingest a consents table."
         )
+
+
+class PublicProductsMissing(TrainingError):
+    """Private training found no public list of products."""
+
+    def __init__(self, *, source: str) -> None:
+        super().__init__(
+            f"the product table of the lake (source {source!r}) lists no merchandise. Private training takes its "
+            "products from that public table and never from purchases: ingest a products table."
+        )
+
+
+class PrivateVocabularyEmpty(TrainingError):
+    """No product's noisy count stands out, so that there is nothing to teach."""
+
+    def __init__(self, *, threshold: float, n_products: int) -> None:
+        super().__init__(
+            f"none of {n_products} products has a noisy count of {threshold:.0f} customers or more. Raise "
+            "two_tower.private.target_epsilon or count_days, or lower min_count_noises or max_products_per_customer."
+        )
+
+
+class PrivateRunUnfinished(TrainingError):
+    """A private run was killed here, and another one was to be started in its place."""
+
+    def __init__(self, *, folder: Path) -> None:
+        super().__init__(
+            f"a private run with these settings was cut short, and its budget is spent: its state is in {folder}. "
+            "Add --resume to go on with it, which spends nothing more. Remove that folder to give it up; a new run "
+            "then spends its budget again."
+        )
+
+
+class PrivateNoiseForeseeable(TrainingError):
+    """Noise was drawn from a seed, so that whoever knows it can take it off again."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the noise of this private run did not come from the operating system's generator, so it protects nobody "
+            "and no version is made of it. Run `fairshelf train two-tower --private`, which uses no seed."
+        )

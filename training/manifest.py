@@ -5,7 +5,9 @@ import json
 from datetime import datetime
 from typing import Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
+
+from privacy.statement import Statement, in_words
 
 BUNDLE_FORMAT: Final = 1
 
@@ -14,6 +16,8 @@ NO_MECHANISM: Final = (
     "much the weights reveal. Only people who agreed to model training were learnt from."
 )
 
+_ALWAYS: Final = ("mechanism", "epsilon", "delta", "unit", "statement")
+
 
 class Part(BaseModel):
     """A frozen piece of the manifest."""
@@ -21,14 +25,61 @@ class Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings")
 
 
-class PrivacyStatement(Part):
-    """The privacy promise of the weights; `none` promises nothing and says so in words."""
+class Charge(Part):
+    """One thing that was paid for, and what it would cost by itself at the statement's delta."""
 
-    mechanism: Literal["none", "dp-sgd"] = "none"
+    what: str
+    epsilon_alone: float
+
+
+class PrivacyStatement(Part):
+    """The privacy promise of a version; `none` promises nothing and says so in words.
+
+    Attributes:
+        mechanism: `none`; `dp-sgd`, released counts and private training; `dp-counts`, released counts alone.
+        epsilon: What everything released costs together, at `delta`.
+        unit: Who is protected: all records of one customer together.
+        statement: The promise in plain words.
+        adjacency: Which data sets count as neighbours.
+        mu: Gaussian-DP parameter whose curve lies over `curve`.
+        curve: (epsilon, delta) pairs that all hold at once.
+        accountant: How releases were composed.
+        sample_rate: Of the training; this and the next four are None where nothing was trained.
+        charges: What was paid for.
+        covered: What the promise covers, in plain words.
+        not_covered: What it does not.
+    """
+
+    mechanism: Literal["none", "dp-sgd", "dp-counts"] = "none"
     epsilon: float | None = None
     delta: float | None = None
     unit: Literal["customer"] = "customer"
     statement: str = NO_MECHANISM
+    adjacency: str | None = None
+    mu: float | None = None
+    curve: tuple[tuple[float, float], ...] = ()
+    accountant: str | None = None
+    sample_rate: float | None = None
+    noise_multiplier: float | None = None
+    max_grad_norm: float | None = None
+    steps: int | None = None
+    expected_batch_size: int | None = None
+    charges: tuple[Charge, ...] = ()
+    covered: tuple[str, ...] = ()
+    not_covered: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, statement: Statement) -> "PrivacyStatement":
+        """Take the figures of a full statement, and its words; the bundle holds the full one beside."""
+        fields = set(cls.model_fields) - {"statement", "charges"}
+        charges = tuple(Charge(what=one.what, epsilon_alone=one.epsilon_alone) for one in statement.charges)
+        return cls(**statement.model_dump(include=fields), charges=charges, statement=in_words(statement))
+
+    @model_serializer(mode="wrap")
+    def _without_empty_promises(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Write `none` as it was written before there were promises, so that old bundles keep their digests."""
+        content: dict[str, Any] = handler(self)
+        return {field: content[field] for field in _ALWAYS} if self.mechanism == "none" else content
 
 
 class ManifestFacts(Part):

@@ -10,6 +10,7 @@ from typing import Any, Final
 from training.errors import NothingToResume
 
 LAST_CHECKPOINT: Final = "last.ckpt"
+PRIVATE_RUN: Final = "private_run.json"  # written when a private run reserves its budget, before any checkpoint
 
 _RUN_SUFFIX: Final = ".run"
 
@@ -29,7 +30,7 @@ def require_checkpoint(checkpoints: Path) -> None:
     Raises:
         NothingToResume: If there is no checkpoint in the folder.
     """
-    if not (checkpoints / LAST_CHECKPOINT).exists():
+    if not any((checkpoints / left).exists() for left in (LAST_CHECKPOINT, PRIVATE_RUN)):
         raise NothingToResume(checkpoint=checkpoints / LAST_CHECKPOINT)
 
 

@@ -99,14 +99,22 @@ def _demographics(settings: Settings, bundle: "Bundle") -> "pd.DataFrame | None"
     from fairness.errors import DemographicsMissing
     from features.ingest import SEALED_DEMOGRAPHICS
     from privacy.audit_log import AuditLog
+    from privacy.forgetting.tombstones import tombstones_on_file
+    from privacy.pseudonyms import load_pseudonymizer
     from privacy.sealed import PRIVATE_KEY
+    from privacy.state import open_state
 
     storage, manifest = settings.storage, bundle.manifest
     log = AuditLog(storage.demographics_log)
     reason = f"fairshelf audit {manifest.name}@{manifest.version}"
     sealed = storage.audit / SEALED_DEMOGRAPHICS
     try:
-        return read_demographics(sealed, storage.keys / PRIVATE_KEY, log, role=AUDIT_ROLE, reason=reason)
+        tombs = tombstones_on_file(open_state(storage.state_db), storage.keys, settings.privacy)
+        erased = tombs.of_pseudonyms if tombs else None
+        key = storage.keys / PRIVATE_KEY
+        customers = read_demographics(sealed, key, log, role=AUDIT_ROLE, reason=reason, erased=erased)
+        names = load_pseudonymizer(storage.keys, settings.privacy)  # sealed under the names of their day
+        return customers.assign(customer_id=customers["customer_id"].map(names.renamed))
     except DemographicsMissing as missing:
         complain(f"{missing} The verdict can only be INSUFFICIENT.", 0)
         return None

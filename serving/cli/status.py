@@ -33,6 +33,7 @@ _NEEDED = (
     "vault access log",
     "demographics access log",
     "state database",
+    "privacy ledger",
 )
 _SOON: Final = timedelta(days=14)  # a waiver that ends sooner is named
 
@@ -55,10 +56,12 @@ def doctor(profile: Profile = None, overrides: Overrides = None, as_json: AsJson
         "champion demand": _checked(lambda: _champion(settings, "demand")),
         "audit two-tower": _checked(lambda: _audit(settings, "two-tower")),
         "audit demand": _checked(lambda: _audit(settings, "demand")),
+        "erasures": _checked(lambda: _erasures(settings)),
         "committee log": _whole(lambda: _committee_log(settings)),
         "vault access log": _whole(lambda: _access_log(settings.storage.vault / AUDIT_LOG)),
         "demographics access log": _whole(lambda: _access_log(settings.storage.demographics_log)),
         "state database": _checked(lambda: _state(settings)),
+        "privacy ledger": _whole(lambda: _privacy_ledger(settings)),
         "API keys": "issued"
         if (settings.storage.keys / HASHES).exists()
         else f"{_MISSING}: `fairshelf serve` makes them",
@@ -145,6 +148,35 @@ def _audit(settings: Settings, model: str) -> str:
     return f"{report.report_id}, {report.verdict}, cleared until {_minute(standing.until)}{''.join(ending)}"
 
 
+def _erasures(settings: Settings) -> str:
+    """Say what is unfinished, and by when which champion must be trained without erased people."""
+    from privacy.ed25519 import load_signer
+    from privacy.forgetting.erasure_book import SEALING, ErasureBook
+    from privacy.forgetting.receipts import ERASURE_KEYS
+    from privacy.forgetting.tombstones import tombstones_on_file
+    from privacy.state import open_state
+    from training.artifact import champion_pointer
+    from training.retraining import RetrainingDates, manifests
+
+    state, keys = open_state(settings.storage.state_db), settings.storage.keys
+    tombstones_on_file(state, keys, settings.privacy)  # their key is there, and the right one
+    if not settings.privacy.create_missing_keys:
+        load_signer(keys, ERASURE_KEYS, create=False)
+    book, bundles = ErasureBook(state), settings.storage.bundles
+    dates = RetrainingDates(book, settings.privacy.erasure.retrain_within_days)
+    n_unfinished = len(book.unfinished()) + len(book.unfinished(SEALING))
+    said = [f"{n_unfinished} unfinished: finish with `fairshelf privacy erase --resume`"] if n_unfinished else []
+    for manifest in manifests(bundles):
+        pointer = champion_pointer(bundles, manifest.name)
+        due = dates.of(manifest) if pointer and pointer.version == manifest.version else None
+        if due is not None:
+            late = "OVERDUE, " if due < datetime.now(UTC) else ""
+            said.append(
+                f"{manifest.name} {manifest.version} learnt from erased people: {late}replace by {due:%Y-%m-%d}"
+            )
+    return "; ".join(said) or "none unfinished, and no champion learnt from erased people"
+
+
 def _committee_log(settings: Settings) -> int:
     from privacy.audit_log import AuditLog
 
@@ -157,6 +189,12 @@ def _access_log(path: Path) -> int:
     from privacy.audit_log import AuditLog
 
     return len(AuditLog(path).entries())
+
+
+def _privacy_ledger(settings: Settings) -> int:
+    from privacy.ledger_book import open_book
+
+    return len(open_book(settings.storage).rows())
 
 
 def _committee(settings: Settings) -> "Committee":

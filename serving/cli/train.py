@@ -41,14 +41,26 @@ def _models() -> None:
 def two_tower(
     train_until: TrainUntil = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a killed run of the same settings.")] = False,
+    private: Annotated[
+        bool, typer.Option("--private", help="Train with differential privacy, charged to the ledger.")
+    ] = False,
+    target_epsilon: Annotated[
+        float | None, typer.Option(help="With --private: what the whole version may cost; 0.05 to 20.")
+    ] = None,
     profile: Profile = None,
     overrides: Overrides = None,
     as_json: AsJson = False,
 ) -> None:
     """Train the recommender, judge it on the weeks after its cut-off, and write its bundle."""
-    settings = settings_of(profile, overrides)
-    trained = train_recommender(settings, train_until, resume, Steps())
+    if target_epsilon is not None and not private:
+        raise typer.BadParameter("--target-epsilon needs --private: without it nothing keeps to an epsilon")
+    asked = [] if target_epsilon is None else [f"two_tower.private.target_epsilon={target_epsilon}"]
+    settings = settings_of(profile, [*(overrides or []), *asked])
+    trained = train_recommender(settings, train_until, resume, Steps(), private=private)
     facts = {"version": trained.bundle.manifest.version, "bundle": trained.bundle.directory, "run": trained.run_id}
+    if private:
+        promised = trained.bundle.manifest.privacy
+        facts |= {"privacy": promised.mechanism, "epsilon": promised.epsilon, "delta": promised.delta}
     if not as_json:
         show_evaluation(trained.evaluation)
     show({**facts, **trained.evaluation.headline()}, as_json=as_json, title="Trained")
@@ -80,13 +92,20 @@ def train_demand_models(settings: Settings, train_until: str | None, resume: boo
     return train_demand(settings, entry=entry, train_until=trading_day(train_until), resume=resume, progress=steps)
 
 
-def train_recommender(settings: Settings, train_until: str | None, resume: bool, steps: Steps) -> "Trained":
-    """Train one version of the recommender."""
+def train_recommender(
+    settings: Settings, train_until: str | None, resume: bool, steps: Steps, *, private: bool = False
+) -> "Trained":
+    """Train one version of the recommender, private or not."""
     from training.two_tower.jobs import train
 
     require_space(settings.storage)
     return train(
-        settings, entry=model_entry("two-tower"), train_until=utc_day(train_until), resume=resume, progress=steps
+        settings,
+        entry=model_entry("two-tower"),
+        train_until=utc_day(train_until),
+        resume=resume,
+        progress=steps,
+        private=private,
     )
 
 

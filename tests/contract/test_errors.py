@@ -13,7 +13,10 @@ from configs.settings import PROJECT_ROOT
 
 PACKAGES = ("configs", "privacy", "features", "fairness", "training", "serving")
 MODULES = [importlib.import_module(f"{package}.errors") for package in PACKAGES]
-BRANCHES = [importlib.import_module(f"{part}.errors") for part in ("training.demand", "serving.pricing")]
+BRANCHES = [
+    importlib.import_module(f"{part}.errors")
+    for part in ("training.demand", "serving.pricing", "privacy.forgetting", "serving.people")
+]
 
 # Names under which a customer's id, or whatever leads to a person, could come in.
 PERSONAL = re.compile(r"customer|person|pseudonym|source_id|visitor|household|api_key|secret")

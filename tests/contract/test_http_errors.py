@@ -16,11 +16,17 @@ from serving.problems import KINDS, document, headers, translate
 
 PACKAGES = (
     *("configs", "privacy", "features", "fairness", "training", "training.demand"),
-    *("serving", "serving.pricing", "serving.auditing"),
+    *("serving", "serving.pricing", "serving.auditing", "serving.people", "privacy.forgetting"),
 )
 
 # Why an error of the packages below never answers a request. A new error goes into `KINDS` or under one of these.
 NO_ANSWER: Final = {
+    "The desk about one person gives the caller a refusal in its place.": """
+        privacy.forgetting.ErasureKeyReused privacy.forgetting.ErasureUnknown
+        """,
+    "The run of an erasure meets it beside the requests and tries again, or only the search for traces does.": """
+        privacy.forgetting.CompactionBlocked privacy.forgetting.ErasureIncomplete privacy.forgetting.SearchFailed
+        """,
     "It keeps the server or a command from starting: nobody listens yet.": """
         features.LineageUnknown
         configs.OverrideMalformed configs.SettingValueBroken configs.SettingsFileBroken configs.SettingsFileMissing
@@ -59,6 +65,21 @@ NO_ANSWER: Final = {
         training.SettingOutOfRange
         training.SourceIdsUnknown training.TestWindowUnavailable training.TooFewExamples
         """,
+    "Only commands that train or release under differential privacy raise it; the server shows stored figures.": """
+        privacy.BudgetExceeded privacy.ChargeExceedsReservation privacy.ClockMovedBack privacy.CrossCheckUnavailable
+        privacy.LedgerTextInvalid privacy.PrivacyParameterInvalid privacy.ReservationClosed privacy.ReservationUnknown
+        privacy.StatementUnreadable privacy.TargetUnreachable
+        """,
+    "Only commands that move stores to a new key, or names of earlier keys, meet it; a server follows the record.": """
+        privacy.KeyRingDamaged privacy.KeyShared privacy.PseudonymRetired privacy.RotationNeeded
+        privacy.RotationRunning privacy.RotationUnfinished privacy.WindowOpen
+        """,
+    "Only commands that count customers or let old rows go raise it.": """
+        features.RetentionEmptiesLake privacy.CountNotWhole
+        """,
+    "The desk of consents turns it into ConsentTimeInvalid; tests/unit/serving tries it.": """
+        privacy.ConsentBackdated
+        """,
     "Only people with a role of their own and the command line come near the vault, the seal and the audit log.": """
         fairness.DemographicsAccessDenied fairness.DemographicsMissing privacy.AuditLogBroken privacy.SealBroken
         privacy.VaultAccessDenied privacy.VaultReasonMissing
@@ -91,7 +112,7 @@ NO_ANSWER: Final = {
 AT_THE_DESK: Final = {f"fairness.{failure.__name__}" for failure in REFUSALS if failure.__module__ == "fairness.errors"}
 
 # Errors of the packages below that `translate` knows.
-TRANSLATED: Final = {"features.BuildRecordDamaged": StorageUnavailable}
+TRANSLATED: Final = {"features.BuildRecordDamaged": StorageUnavailable, "privacy.LedgerBroken": StorageUnavailable}
 
 Example = Callable[..., Exception]
 

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-TRAINING_STACK = {"lightning", "pytorch_lightning", "mlflow", "opacus", "fairlearn"}
+TRAINING_STACK = {"lightning", "pytorch_lightning", "mlflow", "opacus", "dp_accounting", "opendp", "fairlearn"}
 HEAVY = TRAINING_STACK | {"torch", "feast", "pandas"}
 
 

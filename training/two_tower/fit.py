@@ -14,6 +14,7 @@ from lightning.pytorch.callbacks import Callback
 
 from configs.settings import FeatureSettings, TwoTowerSettings
 from features.store import Store
+from privacy.statement import Statement
 from training.catalogue import build_catalogue
 from training.fitting import Schedule, fit_module
 from training.splits import training_cutoffs
@@ -47,11 +48,19 @@ class TrainingData:
 
 @dataclass(frozen=True)
 class Fitted:
-    """A fitted scorer and how the fit went."""
+    """A fitted scorer and how the fit went.
+
+    Attributes:
+        scorer: Ready to rank.
+        n_epochs: Passes over the examples; of a private fit, steps.
+        figures: By name; of a private fit, none that was not released.
+        statement: What a private fit promises; None promises nothing.
+    """
 
     scorer: Scorer
     n_epochs: int
     figures: dict[str, float]
+    statement: Statement | None = None
 
 
 def snapshot_times(train_until: datetime, features: FeatureSettings, two_tower: TwoTowerSettings) -> list[datetime]:

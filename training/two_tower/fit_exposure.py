@@ -41,7 +41,8 @@ def fit_exposure(
     histories = from_arrow(rows, scorer.catalogue)
     demand = {task: demand_shares(sold, classes) for task, sold in _sold(scorer, data, settings).items()}
     weights: dict[Task, ClassWeights] = {
-        task: fit_weights(*_candidates(scorer, histories, task, classes), demand[task], suppliers) for task in TASKS
+        task: fit_weights(*judged_candidates(scorer, histories, task, classes), demand[task], suppliers)
+        for task in TASKS
     }
     return SupplierExposure(classes, weights, settings.exposure_strength)
 
@@ -59,7 +60,7 @@ def _sold(scorer: Scorer, data: TrainingData, settings: TwoTowerSettings) -> dic
     return sold
 
 
-def _candidates(
+def judged_candidates(
     scorer: Scorer, histories: Histories, task: Task, classes: npt.NDArray[np.str_]
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32], npt.NDArray[np.str_]]:
     """Judge the candidates of everyone with a history: whose each is, its score, and the class of its supplier."""

@@ -9,6 +9,7 @@ from torch.nn import functional
 from torch.optim.lr_scheduler import OneCycleLR
 
 from configs.settings import GroupReweightingSettings, HeadSettings
+from training.two_tower.repeat_head import RepeatHead
 from training.two_tower.reweighting import Floats, customer_weights
 from training.two_tower.scorer import Scorer
 from training.two_tower.snapshots import Snapshot
@@ -44,6 +45,7 @@ def fit_head(
     del examples
     weights /= weights.mean()
     head = scorer.head.train()
+    assert isinstance(head, RepeatHead)  # noqa: S101 - narrows the type for mypy; a private head learns nothing
     torch.manual_seed(seed)
     head.scale.fit(features)
     optimizer = torch.optim.AdamW(head.parameters(), lr=settings.learning_rate)

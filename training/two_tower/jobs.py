@@ -11,12 +11,13 @@ from lightning.pytorch.callbacks import Callback
 from configs.settings import PROJECT_ROOT, Settings
 from features.lake import Lake
 from features.services import CUSTOMER_V1
+from privacy.statement import STATEMENT_FILE
 from privacy.vault import open_vault
 from training.artifact import Bundle, bundle_directory, next_version, write_bundle
 from training.evaluation_files import resolve_source_ids, write_evaluation
 from training.evaluation_results import Evaluation
 from training.lineage import code_commit, lock_digest, lock_file, provenance
-from training.manifest import ManifestFacts
+from training.manifest import ManifestFacts, PrivacyStatement
 from training.model_card import model_card
 from training.registry import Tracker
 from training.registry_file import ModelEntry
@@ -28,6 +29,7 @@ from training.two_tower.bundling import bundle_parts
 from training.two_tower.fit import Fitted, TrainingData, fit, snapshot_times
 from training.two_tower.fit_exposure import fit_exposure
 from training.two_tower.module import TRAIN_LOSS, VALIDATION_LOSS
+from training.two_tower.private_jobs import fit_private_version
 from training.two_tower.pyfunc import BundlePredictor, input_example
 from training.two_tower.recommender import MODEL_NAME, SECTIONS
 from training.two_tower.sources import Sources, prepare_sources
@@ -53,6 +55,7 @@ def train(
     train_until: datetime | None,
     resume: bool,
     progress: Progress,
+    private: bool = False,
     callbacks: Sequence[Callback] = (),
 ) -> Trained:
     """Train a version on everything before a cut-off, judge it on the weeks after, bundle and register it.
@@ -63,22 +66,30 @@ def train(
         train_until: Cut-off; None holds `evaluation.test_weeks` back at the end of the data.
         resume: Continue a killed run of the same settings, data and cut-off.
         progress: Told each step in words.
-        callbacks: Further Lightning callbacks.
+        private: Learn within `two_tower.private.target_epsilon`, charged to the ledger; see `fit_private_version`.
+        callbacks: Further Lightning callbacks; a private training calls none.
 
     Raises:
         NothingToResume: If there is no such run.
         TestWindowUnavailable: If the data ends before the test window does.
         LakeMissing, CatalogueEmpty, HistoryUnavailable, NobodyToJudge: If the data does not suffice.
+        BudgetExceeded, TargetUnreachable, PrivateRunUnfinished, PublicProductsMissing, PrivateVocabularyEmpty: If a
+            private version cannot be made.
     """
     holdout = _holdout(settings, train_until, settings.evaluation.test_weeks)
     sources = _sources(settings, holdout, progress)
-    checkpoints = settings.storage.checkpoints / MODEL_NAME / _fingerprint(settings, sources)
+    checkpoints = settings.storage.checkpoints / MODEL_NAME / _fingerprint(settings, sources, private=private)
     run_id = run_to_resume(checkpoints) if resume else None
     tracker = Tracker(settings.storage)
     with tracker.run(name=MODEL_NAME, tags=_tags(sources), run_id=run_id) as run:
         remember_run(checkpoints, run.run_id)
         run.log_params(flat_sections(settings, SECTIONS))
-        fitted = _fit(settings, sources, checkpoints, resume, progress, tracker.lightning_logger(run), callbacks)
+        if private:
+            fitted = fit_private_version(
+                settings, sources, checkpoints, run=run.run_id, resume=resume, progress=progress
+            )
+        else:
+            fitted = _fit(settings, sources, checkpoints, resume, progress, tracker.lightning_logger(run), callbacks)
         progress("evaluation: the model beside popularity, personal frequency and EASE")
         evaluation, _, _ = backtest(fitted.scorer, sources, holdout, settings.evaluation)
         progress("bundle: writing and registering")
@@ -126,7 +137,7 @@ def evaluate_recommender(
     """
     holdout = _holdout(settings, train_until, test_weeks)
     sources = _sources(settings, holdout, progress)
-    checkpoints = settings.storage.checkpoints / "evaluation" / _fingerprint(settings, sources)
+    checkpoints = settings.storage.checkpoints / "evaluation" / _fingerprint(settings, sources, private=False)
     fitted = _fit(settings, sources, checkpoints, False, progress, False, callbacks)
     progress("evaluation: the model beside popularity, personal frequency and EASE")
     evaluation, rankings, test_set = backtest(fitted.scorer, sources, holdout, settings.evaluation)
@@ -193,6 +204,7 @@ def _bundle(settings: Settings, sources: Sources, fitted: Fitted, evaluation: Ev
         feature_service=CUSTOMER_V1,
         consent_digest=sources.consents.digest,
         settings=_settings_of_version(settings),
+        privacy=PrivacyStatement() if fitted.statement is None else PrivacyStatement.of(fitted.statement),
         metrics=evaluation.headline(),
         provenance=provenance(sources.lake.manifest.source),
     )
@@ -208,8 +220,12 @@ def _bundle(settings: Settings, sources: Sources, fitted: Fitted, evaluation: Ev
         tensors=tensors,
         arrays=arrays,
         frames=frames,
-        texts={"evaluation.json": evaluation.model_dump_json(indent=2), "model_card.md": card},
+        texts={"evaluation.json": evaluation.model_dump_json(indent=2), "model_card.md": card, **_stated(fitted)},
     )
+
+
+def _stated(fitted: Fitted) -> dict[str, str]:
+    return {} if fitted.statement is None else {STATEMENT_FILE: fitted.statement.to_json()}
 
 
 def _settings_of_version(settings: Settings) -> dict[str, Any]:
@@ -221,7 +237,8 @@ def _settings_of_version(settings: Settings) -> dict[str, Any]:
 def _log(run: Run, fitted: Fitted, evaluation: Evaluation, bundle: Bundle) -> None:
     run.log_metrics({**fitted.figures, "n_epochs": fitted.n_epochs})
     run.log_evaluation(evaluation)
-    run.log_loss_curve((TRAIN_LOSS, VALIDATION_LOSS))
+    if fitted.statement is None:  # a private training has no losses to show: each would be one more release
+        run.log_loss_curve((TRAIN_LOSS, VALIDATION_LOSS))
     run.log_text(bundle.text("model_card.md"), "model_card.md")
     run.set_tags({"bundle_version": bundle.manifest.version, "bundle_digest": bundle.digest})
 
@@ -236,12 +253,13 @@ def _tags(sources: Sources) -> dict[str, str]:
     }
 
 
-def _fingerprint(settings: Settings, sources: Sources) -> str:
+def _fingerprint(settings: Settings, sources: Sources, *, private: bool) -> str:
     return fingerprint(
         {
             "settings": _settings_of_version(settings),
             "data": sources.lake.manifest.snapshot_digest,
             "consents": sources.consents.digest,
             "train_until": sources.train_until.isoformat(),
+            "private": private,
         }
     )

@@ -17,8 +17,8 @@ from training.catalogue import Catalogue
 from training.evaluation_results import TASKS
 from training.two_tower.exposure import FRAME, SUPPLIER_CLASS, SupplierExposure
 from training.two_tower.histories import Histories, Ints, from_products, from_row, with_session
-from training.two_tower.repeat_head import RepeatHead, bought_features, new_features, pair_features
-from training.two_tower.towers import Shape, TwoTower
+from training.two_tower.rebuilding import Head, Towers, rebuild
+from training.two_tower.repeat_head import bought_features, new_features, pair_features
 
 Mask = npt.NDArray[np.bool_]
 
@@ -90,8 +90,8 @@ class Scorer:
 
     def __init__(
         self,
-        model: TwoTower,
-        head: RepeatHead,
+        model: Towers,
+        head: Head,
         catalogue: Catalogue,
         *,
         content: Ints,
@@ -115,21 +115,14 @@ class Scorer:
 
     @classmethod
     def load(cls, bundle: Bundle) -> "Scorer":
-        """Rebuild a scorer from a bundle.
+        """Rebuild a scorer from a bundle, private or not.
 
         Raises:
             BundleItemUnknown, BundleDamaged: If the bundle lacks a part or one cannot be read.
         """
-        weights = {name: torch.from_numpy(values) for name, values in bundle.tensors().items()}
         products = bundle.frame("products")
         content = bundle.array("content")
-        sizes = [len(weights[f"model.products.content.{i}.weight"]) for i in range(content.shape[1])]
-        dim = weights["model.products.id.weight"].shape[1]
-        hidden_dim = len(weights["model.customers.net.0.weight"])
-        model = TwoTower(Shape(products.num_rows, sizes, dim, hidden_dim))
-        head = RepeatHead(len(weights["head.net.0.weight"]))
-        model.load_state_dict(_under(weights, "model."))
-        head.load_state_dict(_under(weights, "head."))
+        model, head = rebuild(bundle.tensors(), content)
         texts = {name: np.array(products[name].to_pylist(), dtype=str) for name in PRODUCT_TEXTS}
         numbers = {name: products[name].to_numpy() for name in PRODUCT_NUMBERS}
         exposure = None
@@ -319,7 +312,3 @@ class Scorer:
 def _shown(product_idx: Tensor, allowed: Mask | None) -> Tensor:
     """Mark which of (n,) products may be shown."""
     return torch.ones_like(product_idx, dtype=torch.bool) if allowed is None else torch.from_numpy(allowed)[product_idx]
-
-
-def _under(weights: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    return {name.removeprefix(prefix): values for name, values in weights.items() if name.startswith(prefix)}

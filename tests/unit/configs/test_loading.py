@@ -257,3 +257,8 @@ def test_loading_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch) -> None:
     before = load_settings("prod")
     assert load_settings("prod", ["serving.recommend.max_limit=11"]) != before
     assert load_settings("prod") == before
+
+
+def test_keys_in_the_environment_are_no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FAIRSHELF_SECRET_PSEUDONYM_V1", "ab" * 32)
+    assert "ab" * 32 not in repr(load_settings("test"))

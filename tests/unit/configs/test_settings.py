@@ -11,6 +11,7 @@ from configs.loading import load_settings
 from configs.settings import PROJECT_ROOT, PrivacySettings, RecommendSettings, StorageSettings
 
 TEXTS = ("past purchases",)
+PRIVACY = load_settings("test").privacy.model_dump()
 
 
 def storage(root: object) -> StorageSettings:
@@ -62,7 +63,7 @@ def test_the_default_limit_never_exceeds_the_most(default: int, most: int) -> No
 
 @given(st.floats(allow_nan=True, allow_infinity=True))
 def test_a_share_lies_between_nought_and_one(share: float) -> None:
-    values = {"pseudonym_key_version": 1, "create_missing_keys": False, "demo_refusal_share": share}
+    values = {**PRIVACY, "demo_refusal_share": share}
     if 0 <= share <= 1:
         assert PrivacySettings.model_validate(values).demo_refusal_share == share
     else:

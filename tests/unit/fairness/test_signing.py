@@ -11,7 +11,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from configs.settings import Settings
-from fairness.errors import KeyPairMismatch, SignatureCorrupt
+from fairness.errors import SignatureCorrupt
 from fairness.report import Report, canonical_bytes, digest
 from fairness.signing import (
     AUDIT_KEYS,
@@ -25,7 +25,7 @@ from fairness.signing import (
     sign_report,
     signature_bytes,
 )
-from privacy.errors import KeyMissing, KeyUnusable
+from privacy.errors import KeyMissing, KeyPairMismatch, KeyUnusable
 
 NOW = datetime(2026, 3, 2, tzinfo=UTC)
 MakeReport = Callable[..., Report]

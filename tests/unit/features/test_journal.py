@@ -53,6 +53,21 @@ def test_places_grow_and_are_never_given_twice(journal: Journal, tmp_path: Path)
     assert append(journal, [event("e3")]).seqs[0] > first[1] > first[0] > 0
 
 
+def test_events_accepted_before_a_moment_expire(journal: Journal) -> None:
+    for day in range(4):
+        journal.append(
+            [event(f"e{day}")],
+            data_times=[NOON],
+            recorded_at=NOON + timedelta(days=day),
+            foldable=(),
+        )
+    before = NOON + timedelta(days=2)
+    assert journal.expire(before, dry_run=True) == 2
+    assert journal.expire(before, dry_run=False) == 2
+    assert [one.event_id for one in journal.events_after("c1", 0)] == ["e2", "e3"]
+    assert journal.expire(before, dry_run=False) == 0
+
+
 def test_a_full_batch_goes_in_at_once(journal: Journal) -> None:
     events = [event(f"e{i}", customer_id=f"c{i % 7}") for i in range(500)]
     assert len(append(journal, events).seqs) == 500

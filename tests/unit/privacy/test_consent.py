@@ -10,8 +10,8 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from privacy.consent import MARKETING, PERSONALIZATION, PURPOSES, ConsentLedger, ConsentState
-from privacy.errors import PurposeUnknown, TimeWithoutZone
+from privacy.consent import MARKETING, PERSONALIZATION, PURPOSES, ConsentLedger, ConsentState, Decided
+from privacy.errors import ConsentBackdated, PurposeUnknown, TimeWithoutZone
 from privacy.state import open_state
 
 START = datetime(2025, 1, 1, tzinfo=UTC)
@@ -137,3 +137,68 @@ def test_a_lookup_reads_the_index_alone(ledger: ConsentLedger, engine: sa.Engine
     with engine.connect() as connection:
         plan = " ".join(str(row[3]) for row in connection.execute(sa.text(query)))
     assert "USING COVERING INDEX" in plan
+
+
+def decided(granted: bool, version: str = "v2") -> Decided:
+    return Decided(MARKETING, granted, version, "form")
+
+
+def test_a_decision_is_listed_with_its_time_version_and_source(ledger: ConsentLedger) -> None:
+    ledger.decide("c1_a", [decided(True), Decided(PERSONALIZATION, False, "v3", "shop")], at=START)
+    found = {one.purpose: one for one in ledger.on_file("c1_a", START)}
+    assert (found[MARKETING].granted, found[MARKETING].since) == (True, START)
+    assert (found[PERSONALIZATION].version, found[PERSONALIZATION].source) == ("v3", "shop")
+    assert ledger.on_file("c1_a", START - HOUR) == ledger.on_file("c1_b", START) == []
+
+
+def test_all_decisions_of_a_call_or_none(ledger: ConsentLedger) -> None:
+    with pytest.raises(PurposeUnknown, match="research"):
+        ledger.decide("c1_a", [decided(True), Decided("research", True, "v", "form")], at=START)
+    assert ledger.on_file("c1_a", START) == []
+
+
+def test_a_refusal_holds_whatever_the_clock_wrote_before(ledger: ConsentLedger) -> None:
+    ledger.import_records(records(("c1_a", MARKETING, True, 0), ("c1_a", MARKETING, True, 9)))
+    ledger.decide("c1_a", [decided(False)], at=START + HOUR)
+    for hours in (1, 5, 9, 20):
+        assert not ledger.in_force("c1_a", MARKETING, START + hours * HOUR).granted
+    for hours in (1, 5, 10, 20):
+        assert not ledger.granted("c1_a", MARKETING, START + hours * HOUR).granted
+    assert ledger.granted("c1_a", MARKETING, START).granted  # what was allowed earlier stays on record
+
+
+def test_a_grant_that_would_not_count_is_refused(ledger: ConsentLedger) -> None:
+    ledger.decide("c1_a", [decided(False)], at=START + 5 * HOUR)
+    with pytest.raises(ConsentBackdated, match="clock"):
+        ledger.decide("c1_a", [decided(True)], at=START)
+    ledger.decide("c1_a", [decided(True)], at=START + 5 * HOUR)  # at the very moment, but said later
+    assert ledger.in_force("c1_a", MARKETING, START + 6 * HOUR).granted
+
+
+def test_after_the_clock_was_moved_back_a_withdrawal_still_holds(ledger: ConsentLedger) -> None:
+    ledger.decide("c1_a", [decided(True)], at=START)
+    ledger.decide("c1_a", [decided(False)], at=START + 5 * HOUR)
+    assert ledger.granted("c1_a", MARKETING, START + HOUR).granted
+    assert not ledger.in_force("c1_a", MARKETING, START + HOUR).granted
+    ledger.decide("c1_b", [decided(True)], at=START)
+    assert ledger.granted_customers(MARKETING, START + HOUR) == {"c1_a", "c1_b"}
+    assert ledger.customers_in_force(MARKETING, START + HOUR) == {"c1_b"}
+
+
+def test_a_grant_dated_ahead_does_not_count_yet(ledger: ConsentLedger) -> None:
+    ledger.import_records(records(("c1_a", MARKETING, True, 9)))
+    assert not ledger.in_force("c1_a", MARKETING, START).granted
+    assert ledger.in_force("c1_a", MARKETING, START + 9 * HOUR).granted
+
+
+def test_replaced_decisions_expire_and_the_one_in_force_never(ledger: ConsentLedger) -> None:
+    rows = [("c1_a", MARKETING, True, 0), ("c1_a", MARKETING, False, 2), ("c1_a", MARKETING, True, 8)]
+    ledger.import_records(records(*rows, ("c1_b", MARKETING, True, 0)))
+    before = START + 5 * HOUR
+    answers = {h: ledger.digest(START + h * HOUR) for h in (5, 6, 8, 20)}
+    assert ledger.expire(before, dry_run=True) == 1
+    assert ledger.expire(before, dry_run=False) == 1
+    assert ledger.expire(before, dry_run=False) == 0
+    assert {h: ledger.digest(START + h * HOUR) for h in answers} == answers
+    assert not ledger.granted("c1_a", MARKETING, before).granted
+    assert ledger.granted("c1_b", MARKETING, before).granted

@@ -40,3 +40,15 @@ def test_the_first_writer_wins(tmp_path: Path) -> None:
     write_secret(path, b"2" * 32)
     assert load_or_create_secret(path, create=False) == b"1" * 32
     assert [found.name for found in tmp_path.iterdir()] == ["a.key"]
+
+
+def test_the_environment_goes_before_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "signing.key"
+    monkeypatch.setenv("FAIRSHELF_SECRET_SIGNING", "ab" * 32)
+    assert load_or_create_secret(path, create=False) == bytes.fromhex("ab" * 32)
+    assert not path.exists()
+    write_secret(path, bytes(32))
+    assert load_or_create_secret(path, create=False) == bytes.fromhex("ab" * 32)
+    monkeypatch.setenv("FAIRSHELF_SECRET_SIGNING", "short")
+    with pytest.raises(KeyUnusable, match="hexadecimal"):
+        load_or_create_secret(path, create=False)

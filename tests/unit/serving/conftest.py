@@ -20,17 +20,24 @@ from fairness.committee import REPORTS, open_committee
 from fairness.report import Report
 from fairness.signing import AUDIT_KEYS, load_signer, sign_report
 from features.events import Event, RecordResult
+from privacy.audit_log import AuditLog
 from privacy.consent import PERSONALIZATION, ConsentLedger
+from privacy.keys import write_secret
+from privacy.ledger_book import WITNESS, LedgerBook
 from privacy.pseudonyms import Pseudonymizer
 from privacy.state import open_state
 from serving.app import build_app
+from serving.budget_desk import BudgetDesk
 from serving.bundles import BundleHolder
 from serving.champion import Champion
+from serving.consents import ConsentDesk
+from serving.customers import CustomerDesk
 from serving.decisions import DecisionLog
 from serving.events import EventDoor
 from serving.fairness_desk import FairnessDesk
 from serving.keys import load_keys, read_plain_keys
 from serving.models import ModelShelf
+from serving.people.stores import erasures_of
 from serving.pricing.advisor import Advisor
 from serving.pricing.assembly import build_pricing
 from serving.recommend import Recommender
@@ -242,6 +249,8 @@ def shop(tmp_path: Path, serving_settings: ServingSettings) -> Iterator[Shop]:
     engine = open_state(tmp_path / "state.db")
     consent, features, sink = ConsentLedger(engine), FakeFeatures(), FakeSink()
     pseudonyms = Pseudonymizer({1: bytes(32)}, 1)
+    write_secret(keys_dir / "pseudonym_v1.key", bytes(32))
+    erasures = erasures_of(load_settings("test", [f"storage.root={tmp_path}"]), engine, lambda: NOW)
     decisions = DecisionLog(engine, serving_settings.decisions)
     bundles = BundleHolder(name="two-tower", pointer=pointer, load=champion, retry_after_s=30)
     bundles.refresh()
@@ -264,7 +273,12 @@ def shop(tmp_path: Path, serving_settings: ServingSettings) -> Iterator[Shop]:
         ),
         similar=SimilarProducts(stock=stock, decisions=decisions, settings=settings, now=lambda: NOW),
         events=EventDoor(
-            sink=sink, pseudonyms=pseudonyms, settings=serving_settings.events, retry_after_s=30, now=lambda: NOW
+            sink=sink,
+            pseudonyms=pseudonyms,
+            settings=serving_settings.events,
+            retry_after_s=30,
+            now=lambda: NOW,
+            erased=erasures.tombstones.of_sources,
         ),
         decisions=decisions,
         models=ModelShelf(bundles_dir, {"two-tower": bundles}, standings),
@@ -281,6 +295,19 @@ def shop(tmp_path: Path, serving_settings: ServingSettings) -> Iterator[Shop]:
             data_now=lambda: NOW,
         ),
         fairness=fairness,
+        budget=BudgetDesk(
+            LedgerBook(engine, tmp_path / WITNESS), load_settings("test").privacy.budget, now=lambda: NOW
+        ),
+        consents=ConsentDesk(
+            ledger=consent, pseudonyms=pseudonyms, now=lambda: NOW, erased=erasures.tombstones.of_sources
+        ),
+        customers=CustomerDesk(
+            erasures,
+            bundles_dir=bundles_dir,
+            audit_log=AuditLog(tmp_path / "vault" / "access.jsonl"),
+            retry_s=0.1,
+            now=lambda: NOW,
+        ),
         state=engine,
     )
     yield Shop(

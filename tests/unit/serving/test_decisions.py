@@ -1,6 +1,7 @@
 """The record of answers: complete, never naming the person, never in the way."""
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from prometheus_client import REGISTRY
 
 from configs.settings import DecisionSettings
 from privacy.state import open_state
-from serving.decisions import Decision, DecisionLog, new_decision_id
+from serving.decisions import Decision, DecisionLog, OldDecisions, new_decision_id
 from serving.schemas_recommend import DecisionAnswer
 
 
@@ -117,3 +118,16 @@ def test_a_broken_database_is_503_on_reading(shop: Any, monkeypatch: pytest.Monk
 
 def test_ids_do_not_repeat() -> None:
     assert len({new_decision_id() for _ in range(1000)}) == 1000
+
+
+def test_decisions_made_before_a_moment_expire(shop: Any) -> None:
+    for day in range(1, 5):
+        made = Decision(f"dec_{day}", f"2025-03-0{day}T12:00:00.000Z", None, {})
+        shop.services.decisions.record(made)
+    shop.services.decisions.flush()
+    old, before = OldDecisions(shop.services.state), datetime(2025, 3, 3, 12, tzinfo=UTC)
+    assert old.expire(before, dry_run=True) == 2
+    assert old.expire(before, dry_run=False) == 2
+    found = [shop.services.decisions.find(f"dec_{day}") is not None for day in range(1, 5)]
+    assert found == [False, False, True, True]
+    assert old.expire(before, dry_run=False) == 0

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from fairness import errors as fairness
-from privacy.errors import KeyMissing, KeyUnusable
+from privacy.errors import KeyMissing, KeyPairMismatch, KeyUnusable
 from serving import errors
 from serving.errors import Refusal
 from serving.fairness_refusals import REFUSALS, refusing
@@ -38,7 +38,7 @@ CASES: list[tuple[Callable[[], Exception], type[Refusal], int]] = [
     (lambda: fairness.WaiverTooLong(days=91.0, max_days=90), errors.WaiverTimeInvalid, 422),
     (lambda: fairness.ReasonMissing(field="reason"), errors.FieldsInvalid, 422),
     (lambda: fairness.CommitteeLogBroken(path=PATH, problem="line 3."), errors.CommitteeLogBroken, 503),
-    (lambda: fairness.KeyPairMismatch(private=PATH, public=PATH), errors.CommitteeKeysUnusable, 503),
+    (lambda: KeyPairMismatch(private=PATH, public=PATH), errors.CommitteeKeysUnusable, 503),
     (lambda: KeyMissing(path=PATH, supply="Supply it"), errors.CommitteeKeysUnusable, 503),
     (lambda: KeyUnusable(path=PATH, problem="too short"), errors.CommitteeKeysUnusable, 503),
     (lambda: OSError(28, "No space left on device"), errors.StorageUnavailable, 503),

@@ -5,6 +5,7 @@ from typing import Any
 from serving import errors
 from serving.app import TABLE
 from serving.openapi import openapi
+from serving.people import errors as people
 from serving.pricing import errors as pricing
 from serving.problems import KINDS
 
@@ -68,7 +69,7 @@ def test_every_status_that_a_route_can_give_is_documented() -> None:
 def test_the_error_table_is_complete() -> None:
     leaves = {
         leaf
-        for leaf in (*vars(errors).values(), *vars(pricing).values())
+        for leaf in (*vars(errors).values(), *vars(pricing).values(), *vars(people).values())
         if isinstance(leaf, type) and issubclass(leaf, errors.Refusal) and leaf is not errors.Refusal
     }
     assert leaves == set(KINDS)

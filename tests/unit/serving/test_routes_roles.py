@@ -34,6 +34,11 @@ WANTED = {
     ("POST", "/v1/waivers"): {"ethics"},
     ("POST", "/v1/waivers/{waiver_id}/approve"): {"ethics"},
     ("POST", "/v1/waivers/{waiver_id}/revoke"): {"ethics"},
+    ("GET", "/v1/privacy/budget"): {"privacy", "ethics"},
+    ("PUT", "/v1/customers/{customer_id}/consents"): {"privacy"},
+    ("GET", "/v1/customers/{customer_id}"): {"privacy"},
+    ("POST", "/v1/customers/{customer_id}/erasures"): {"privacy"},
+    ("GET", "/v1/erasures/{erasure_id}"): {"privacy"},
 }
 OPEN = {("GET", "/livez"), ("GET", "/readyz"), ("GET", "/metrics"), ("GET", "/openapi.json")}
 
@@ -45,7 +50,7 @@ def test_the_table_holds_the_routes_of_the_contract() -> None:
 @pytest.mark.parametrize("role", ROLES)
 def test_each_role_opens_its_own_routes_only(shop: Any, role: str) -> None:
     for (method, path), roles in WANTED.items():
-        sent: dict[str, Any] = {"json": {}} if method == "POST" else {}
+        sent: dict[str, Any] = {"json": {}} if method in ("POST", "PUT") else {}
         status = shop.call(method, path.replace("{", "").replace("}", ""), role=role, **sent).status_code
         assert (status == 403) == (role not in roles), (method, path, role, status)
         assert status != 401

@@ -55,6 +55,7 @@ def test_chances_fit_what_was_bought(unfitted: Scorer, week: Snapshot) -> None:
     active = np.asarray(week.targets.sum(axis=1)) > 0
     counted = active[pairs.customer]
     chances = pairs.scores[counted].astype(float)
+    assert isinstance(unfitted.head, RepeatHead)
     known = unfitted.head.scale.mean[PAIR_FEATURES.index("known")]
     assert known.item() == pytest.approx(pairs.bought[counted].mean(), rel=1e-5)  # scaled by these very pairs
     outcomes = week.targets.toarray()[pairs.customer[counted], pairs.product_idx[counted]]

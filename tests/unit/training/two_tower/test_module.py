@@ -25,6 +25,7 @@ from training.two_tower.module import (
 from training.two_tower.reweighting import customer_weights
 from training.two_tower.scorer import Scorer
 from training.two_tower.snapshots import Snapshot
+from training.two_tower.towers import TwoTower
 
 MakeHistories = Callable[..., Histories]
 Example = tuple[int, int]
@@ -62,11 +63,16 @@ def logged() -> dict[str, float]:
     return {}
 
 
+def towers_of(scorer: Scorer) -> TwoTower:
+    assert isinstance(scorer.model, TwoTower)
+    return scorer.model
+
+
 @pytest.fixture
 def module(
     scorer: Scorer, snapshot: Snapshot, logged: dict[str, float], monkeypatch: pytest.MonkeyPatch
 ) -> TwoTowerModule:
-    module = TwoTowerModule(scorer.model, [snapshot], snapshot, scorer.content, two_tower()).eval()
+    module = TwoTowerModule(towers_of(scorer), [snapshot], snapshot, scorer.content, two_tower()).eval()
     monkeypatch.setattr(module, "log", lambda name, value, **_: logged.update({name: value.item()}))
     return module
 
@@ -103,7 +109,7 @@ def test_purchases_count_by_their_customer_s_group_in_training_and_alike_in_vali
     stores = np.array(["s1", "s2", "s3", "s3", "s3", "s2", "s3"])
     snapshot = dataclasses.replace(snapshot, stores=stores)
     settings = two_tower(group_reweighting=GroupReweightingSettings(by="store", strength=1.0))
-    module = TwoTowerModule(scorer.model, [snapshot], snapshot, scorer.content, settings).eval()
+    module = TwoTowerModule(towers_of(scorer), [snapshot], snapshot, scorer.content, settings).eval()
     monkeypatch.setattr(module, "log", lambda name, value, **_: logged.update({name: value.item()}))
     n_first = {0: 2, 2: 3, 5: 1, 6: 1}
     by_store = {"s1": 2, "s2": 1, "s3": 3 + 1 + 2}  # row 4 has no past, but two first purchases
@@ -130,7 +136,9 @@ def test_what_a_customer_bought_gets_no_gradient_through_the_partition(module: T
 def test_hidden_products_are_still_kept_out_of_the_softmax(
     scorer: Scorer, snapshot: Snapshot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    module = TwoTowerModule(scorer.model, [snapshot], snapshot, scorer.content, two_tower(history_dropout=1.0)).eval()
+    module = TwoTowerModule(
+        towers_of(scorer), [snapshot], snapshot, scorer.content, two_tower(history_dropout=1.0)
+    ).eval()
     monkeypatch.setattr(module, "log", lambda *_, **__: None)
     monkeypatch.setattr(torch, "rand", torch.zeros)  # every share is 0 and every draw reaches it: all stay visible
     visible = module.training_step((0, np.array([0])))
@@ -139,7 +147,7 @@ def test_hidden_products_are_still_kept_out_of_the_softmax(
     assert visible.item() == pytest.approx(slow_loss(scorer, snapshot, [0]), rel=1e-5)
     assert hidden.item() != pytest.approx(visible.item(), rel=1e-3)
     torch.autograd.backward(hidden)
-    gradient = scorer.model.products.bias.weight.grad
+    gradient = towers_of(scorer).products.bias.weight.grad
     assert gradient is not None
     assert (gradient[[5, 0]] == 0).all()
 
@@ -148,7 +156,7 @@ def test_the_hidden_share_is_the_setting_on_average(
     scorer: Scorer, histories_of: MakeHistories, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     many = snapshot_of(scorer, histories_of(*[["milk", "beer", "eggs", "tea"]] * 3000), [{1}] * 3000)
-    module = TwoTowerModule(scorer.model, [many], many, scorer.content, two_tower(history_dropout=0.3)).eval()
+    module = TwoTowerModule(towers_of(scorer), [many], many, scorer.content, two_tower(history_dropout=0.3)).eval()
     monkeypatch.setattr(module, "log", lambda *_, **__: None)
     seen: list[Any] = []
     queries = scorer.model.queries

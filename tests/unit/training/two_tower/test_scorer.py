@@ -17,6 +17,7 @@ from training.two_tower import scorer as scorer_module
 from training.two_tower.bundling import bundle_parts
 from training.two_tower.fit import Fitted
 from training.two_tower.histories import Histories, from_row
+from training.two_tower.repeat_head import RepeatHead
 from training.two_tower.scorer import PRODUCT_NUMBERS, PRODUCT_TEXTS, Ranking, Scorer
 
 Row = dict[str, Any]
@@ -219,6 +220,7 @@ def test_a_customer_without_history_gets_what_is_popular(scorer: Scorer, row_of:
 def test_ties_go_by_position(scorer_of: Callable[..., Scorer], row_of: MakeRow) -> None:
     product_ids = [f"p{i:02d}" for i in range(40)]
     scorer = scorer_of(40, product_ids)
+    assert isinstance(scorer.head, RepeatHead)
     last = scorer.head.net[-1]
     assert isinstance(last, torch.nn.Linear)
     torch.nn.init.zeros_(last.weight)  # every pair is as likely as every other

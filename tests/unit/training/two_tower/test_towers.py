@@ -121,6 +121,7 @@ def test_the_towers_score_by_the_dot_product_of_content_id_shift_sales_and_bias(
     scorer: Scorer, histories_of: MakeHistories
 ) -> None:
     histories = histories_of(["milk", "beer"], ["tea"])
+    assert isinstance(scorer.model, TwoTower)
     tower = scorer.model.products
     with torch.no_grad():
         queries = scorer.model.queries(scorer.history_vectors, histories)
