@@ -48,6 +48,7 @@ def promote_version(settings: Settings, model: str, version: str | None, steps: 
     from training.promote import promote as pass_gate
     from training.registry import Tracker
 
+    entry = model_entry(model)
     storage, lake = settings.storage, Lake.open(settings.storage.lake).manifest
     bundle = open_candidate(storage.bundles, model, version)
     checks = checks_of(model, settings.promotion)
@@ -57,7 +58,7 @@ def promote_version(settings: Settings, model: str, version: str | None, steps: 
         bundle.manifest.version,
         bundles_dir=storage.bundles,
         tracker=Tracker(storage),
-        entry=model_entry(model),
+        entry=entry,
         lake=lake,
         checks=checks,
         clear=partial(clear, storage=storage, fairness=settings.fairness, snapshot_digest=lake.snapshot_digest),
