@@ -219,6 +219,6 @@ class RetentionEmptiesLake(FeatureError):
 
     def __init__(self, *, root: Path, before: datetime) -> None:
         super().__init__(
-            f"every transaction of the lake at {root} is older than {before:%Y-%m-%d}, so none was removed and the lake "
+            f"every transaction of the lake at {root} is older than {before:%Y-%m-%d}, so none was removed and it "
             "was left as it was. Ingest newer data, raise privacy.retention.transactions_days, or delete the lake."
         )

@@ -30,7 +30,7 @@ NO_ANSWER: Final = {
     "It keeps the server or a command from starting: nobody listens yet.": """
         features.LineageUnknown
         configs.OverrideMalformed configs.SettingValueBroken configs.SettingsFileBroken configs.SettingsFileMissing
-        configs.SettingsInvalid privacy.KeyMissing privacy.KeyUnusable privacy.PseudonymKeyUnknown
+        configs.SettingsInvalid privacy.KeyMissing privacy.KeyPairMismatch privacy.KeyUnusable privacy.PseudonymKeyUnknown
         serving.ApiKeysBroken serving.ApiKeysMissing serving.DateMalformed serving.DiskSpaceShort serving.HostUnknown
         serving.ObjectiveUnknown serving.PortInUse serving.TrackUnknown
         """,
@@ -46,6 +46,11 @@ NO_ANSWER: Final = {
         features.ColumnsUnfit features.DiskFull features.IngestRunning features.LakeDamaged features.LakeMissing
         features.LakeTableMissing features.LakeVersionMismatch features.SourceMissing features.SourcePackageMissing
         features.SourceTablesUnfit features.SourceUnreadable features.TableEmpty features.TooManyRejects
+        """,
+    "Only training with privacy raises it.": """
+        privacy.DpCheckpointMismatch privacy.DpExamplesUneven privacy.DpLossRefused privacy.DpModelRefused
+        privacy.DpSamplingRefused training.PrivateNoiseForeseeable training.PrivateRunUnfinished
+        training.PrivateVocabularyEmpty training.PublicProductsMissing
         """,
     "Only commands that audit a model raise it.": """
         fairness.CandidatesMalformed fairness.FactorsNotFinite fairness.FiguresDisagree fairness.ListTooShort
