@@ -30,7 +30,8 @@ NO_ANSWER: Final = {
     "It keeps the server or a command from starting: nobody listens yet.": """
         features.LineageUnknown
         configs.OverrideMalformed configs.SettingValueBroken configs.SettingsFileBroken configs.SettingsFileMissing
-        configs.SettingsInvalid privacy.KeyMissing privacy.KeyPairMismatch privacy.KeyUnusable privacy.PseudonymKeyUnknown
+        configs.SettingsInvalid privacy.KeyMissing privacy.KeyPairMismatch privacy.KeyUnusable
+        privacy.PseudonymKeyUnknown
         serving.ApiKeysBroken serving.ApiKeysMissing serving.DateMalformed serving.DiskSpaceShort serving.HostUnknown
         serving.ObjectiveUnknown serving.PortInUse serving.TrackUnknown
         """,
