@@ -5,8 +5,8 @@ from functools import partial
 from typing import Any, Final
 
 from configs.settings import ServingSettings, Settings
-from fairness.audit_store import AuditStore
-from fairness.committee import REPORTS, Committee, open_committee
+from fairness.audit_store import open_reports
+from fairness.committee import Committee, open_committee
 from features.clock import Clock
 from features.errors import FeatureError
 from features.events import EventRecorder
@@ -82,9 +82,7 @@ def assemble(settings: Settings) -> Services:
         decisions=decisions,
         models=ModelShelf(storage.bundles, holders, standings),
         pricing=pricing_of(settings, engine=state, decisions=decisions, desk=desks.champion, clock=clock),
-        fairness=FairnessDesk(
-            AuditStore(storage.reports / REPORTS), committee, standings, keys_dir=storage.keys, now=_now
-        ),
+        fairness=FairnessDesk(open_reports(storage), committee, standings, keys_dir=storage.keys, now=_now),
         state=state,
     )
 
