@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+import numpy as np
 import pandas as pd
 
 from fairness.errors import MeasureUnregistered
@@ -72,7 +73,7 @@ def n_unknown(groupings: Sequence[Grouping]) -> int:
     if not groupings:
         return 0
     unknown = [grouping.codes == len(grouping.labels) - 1 for grouping in groupings]
-    return int(pd.DataFrame(unknown).all(axis=0).sum())
+    return int(np.all(unknown, axis=0).sum())
 
 
 def conclude(subject: Subject, findings: Findings, policy: Policy, previous: Report | None, now: datetime) -> Report:

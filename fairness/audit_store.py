@@ -8,10 +8,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+from configs.settings import StorageSettings
 from fairness.errors import ReportCorrupt, ReportExists, ReportNotAttached, ReportUnknown, SignatureCorrupt
 from fairness.report import Report, canonical_bytes, digest, read_report
 from fairness.signing import Signature, read_signature, signature_bytes
 
+REPORTS: Final = "fairness"  # folder below the reports
 ATTACHED: Final = "audit"  # folder inside a bundle
 REPORT: Final = "report.json"
 PAGE: Final = "report.html"
@@ -151,6 +153,11 @@ class AuditStore:
             problem = f"the folder {report_id} holds report {evidence.report.report_id}"
             return Listing(report_id, None, problem)
         return Listing(report_id, evidence, None)
+
+
+def open_reports(storage: StorageSettings) -> AuditStore:
+    """Open the store of all reports of a house."""
+    return AuditStore(storage.reports / REPORTS)
 
 
 def attach(bundle_dir: Path, evidence: Evidence) -> None:

@@ -14,7 +14,7 @@ from typing import Final
 
 from configs.fairness import ReleaseSettings
 from configs.settings import StorageSettings
-from fairness.audit_store import AuditStore, Evidence
+from fairness.audit_store import AuditStore, Evidence, open_reports
 from fairness.committee_book import (
     APPROVE,
     REQUEST,
@@ -47,7 +47,6 @@ from privacy.audit_log import AuditLog, LogEntry
 from privacy.errors import AuditLogBroken, KeyMissing, KeyUnusable, TimeWithoutZone
 
 LOG: Final = "committee.jsonl"
-REPORTS: Final = "fairness"  # folder below the reports
 
 _N_HEX: Final = 24
 
@@ -286,7 +285,7 @@ def log_file(storage: StorageSettings) -> Path:
 
 def open_committee(storage: StorageSettings, release: ReleaseSettings, now: Callable[[], datetime]) -> Committee:
     """Open the book where the settings put it."""
-    store = AuditStore(storage.reports / REPORTS)
+    store = open_reports(storage)
     return Committee(log_file(storage), keys_dir=storage.keys, store=store, release=release, now=now)
 
 

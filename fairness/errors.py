@@ -309,3 +309,13 @@ class TableMismatch(FairnessError):
             f"the table {table!r} has {n_rows} rows for {n_customers} customers. "
             "Give one row per customer, in the order of the customers."
         )
+
+
+class AuditNotPassed(FairnessError):
+    """An audit ended, and its verdict lets nothing through."""
+
+    def __init__(self, *, verdict: str, reasons: Sequence[str]) -> None:
+        listed = "\n".join(f"  - {reason}" for reason in reasons)
+        super().__init__(
+            f"the verdict is {verdict}:\n{listed}\nRead the report; train a fairer version, or ask the committee."
+        )

@@ -5,8 +5,8 @@ from functools import partial
 from typing import Any, Final
 
 from configs.settings import ServingSettings, Settings
-from fairness.audit_store import AuditStore
-from fairness.committee import REPORTS, Committee, open_committee
+from fairness.audit_store import open_reports
+from fairness.committee import Committee, open_committee
 from features.clock import Clock
 from features.errors import FeatureError
 from features.events import EventRecorder
@@ -97,9 +97,7 @@ def assemble(settings: Settings) -> Services:
             RetrainingDates(erasures.book, settings.privacy.erasure.retrain_within_days).of,
         ),
         pricing=pricing_of(settings, engine=state, decisions=decisions, desk=desks.champion, clock=clock),
-        fairness=FairnessDesk(
-            AuditStore(storage.reports / REPORTS), committee, standings, keys_dir=storage.keys, now=_now
-        ),
+        fairness=FairnessDesk(open_reports(storage), committee, standings, keys_dir=storage.keys, now=_now),
         consents=ConsentDesk(ledger=consent, pseudonyms=pseudonyms, now=_now, erased=erasures.tombstones.of_sources),
         customers=_customers(settings, erasures),
         budget=BudgetDesk(LedgerBook(state, storage.state_db.with_name(WITNESS)), settings.privacy.budget, _now),

@@ -1,7 +1,5 @@
 """The bundles on this server: what is serving, and why."""
 
-import base64
-import binascii
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
@@ -10,8 +8,9 @@ from typing import Any
 from pydantic import ValidationError
 
 from serving.bundles import BundleHolder
-from serving.errors import FieldError, FieldsInvalid, ModelVersionUnknown
+from serving.errors import ModelVersionUnknown
 from serving.lists import rfc3339
+from serving.paging import page_of
 from serving.schemas_models import ModelsAnswer, ModelVersionOut
 from serving.schemas_recommend import PrivacyOut
 from serving.standing import NO_STANDING, Standings
@@ -81,14 +80,8 @@ class ModelShelf:
             FieldsInvalid: If the cursor is none of ours, or its bundle is gone.
         """
         keys = sorted(self._keys(), key=_newest_first)
-        start = 0
-        if cursor is not None:
-            start = _position(keys, cursor) + 1
-        shown = keys[start : start + limit]
-        more = start + limit < len(keys)
-        return ModelsAnswer(
-            models=tuple(self._describe(key) for key in shown), next_cursor=_encode(shown[-1]) if more else None
-        )
+        shown, after = page_of(keys, "/".join, limit=limit, cursor=cursor)
+        return ModelsAnswer(models=tuple(self._describe(key) for key in shown), next_cursor=after)
 
     def one(self, name: str, version: str) -> ModelVersionOut:
         """Describe one bundle.
@@ -151,17 +144,3 @@ def _read(path: Path) -> tuple[Manifest | None, str | None]:
 def _newest_first(key: Key) -> tuple[str, int, str]:
     name, version = key
     return name, -int(version) if version.isdecimal() else 0, version
-
-
-def _encode(key: Key) -> str:
-    return base64.urlsafe_b64encode("/".join(key).encode()).decode()
-
-
-def _position(keys: list[Key], cursor: str) -> int:
-    try:
-        name, _, version = base64.urlsafe_b64decode(cursor.encode()).decode().partition("/")
-        return keys.index((name, version))
-    except (binascii.Error, ValueError):  # not base64, not text, or not in the list
-        message = "This cursor is not one of ours, or its bundle is gone. Begin again without a cursor."
-        fault = FieldError(field="cursor", code="UNKNOWN_CURSOR", message=message)
-        raise FieldsInvalid(errors=[fault]) from None

@@ -266,8 +266,7 @@ def clear_bundle(bundle: "Bundle", settings: Settings, **changes: Any) -> "Evide
         settings: Of the house; its signing keys are made where they are missing.
         changes: To the report's fields.
     """
-    from fairness.audit_store import AuditStore, attach
-    from fairness.committee import REPORTS
+    from fairness.audit_store import REPORTS, AuditStore, attach
     from fairness.signing import AUDIT_KEYS, load_signer, sign_report
 
     manifest = bundle.manifest

@@ -96,7 +96,7 @@ class ManifestFacts(Part):
         settings: The settings sections the run used, as plain values.
         metrics: Headline figures, `task.metric` to value; empty before evaluation.
         provenance: Where the data came from, in words.
-        audit_report: Fairness report; None before audits exist.
+        audit_report: Always None: the audit comes after the manifest is closed, and travels beside it in `audit/`.
     """
 
     trained_at: datetime

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -27,17 +27,15 @@ from serving.decisions import Decision, decisions_since
 from serving.lists import rfc3339
 from serving.recommend import NOVEL_PLACEMENTS
 from training.artifact import Bundle
+from training.baselines import Task
 from training.catalogue import Catalogue
+from training.evaluation_files import MAX_RANK
+from training.evaluation_results import TASKS
 from training.purchases import load_purchases
 from training.splits import bought_before, mark_pairs
+from training.top_k import NO_PRODUCT
 from training.two_tower.audit_lists import audited_products
 from training.two_tower.scorer import Scorer
-
-Task = Literal["all", "novel"]
-
-TASKS: Final[tuple[Task, ...]] = ("all", "novel")
-_LONGEST: Final = 100  # places of a list; the contract allows no more
-_NO_PRODUCT: Final = -1
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,14 +120,14 @@ def newest_lists(decisions: Sequence[Decision], catalogue: Catalogue) -> Shown:
     """Take each person's newest list for each task; products that left the catalogue are passed over."""
     customer_ids = sorted({str(decision.subject_id) for decision in decisions})
     row_of = {customer_id: row for row, customer_id in enumerate(customer_ids)}
-    lists = {task: np.full((len(customer_ids), _LONGEST), _NO_PRODUCT, dtype=np.int64) for task in TASKS}
+    lists = {task: np.full((len(customer_ids), MAX_RANK), NO_PRODUCT, dtype=np.int64) for task in TASKS}
     shown_at: dict[Task, dict[str, datetime]] = {task: {} for task in TASKS}
     for decision in decisions:  # oldest first, so the newest is written last
         task, subject = task_of(decision.facts), str(decision.subject_id)
         ids = [item["product_id"] for item in decision.facts["items"]]
-        positions = catalogue.index_of(ids)[:_LONGEST] if ids else np.empty(0, dtype=np.int64)
+        positions = catalogue.index_of(ids)[:MAX_RANK] if ids else np.empty(0, dtype=np.int64)
         known = positions[positions >= 0]
-        lists[task][row_of[subject]] = _NO_PRODUCT
+        lists[task][row_of[subject]] = NO_PRODUCT
         lists[task][row_of[subject], : len(known)] = known
         shown_at[task][subject] = datetime.fromisoformat(decision.created_at).astimezone(UTC)
     return Shown(customer_ids, lists, shown_at)
@@ -149,9 +147,7 @@ def relevant_after(
     marked: dict[Task, sparse.csr_array] = {}
     for task in TASKS:
         since = pd.to_datetime(purchases[CUSTOMER_ID].map(shown.shown_at[task]), utc=True)
-        later = purchases[
-            since.notna() & (purchases[EVENT_TIMESTAMP] >= since.fillna(pd.Timestamp.max.tz_localize(UTC)))
-        ]
+        later = purchases[purchases[EVENT_TIMESTAMP] >= since]  # never, for people who were shown none
         marked[task] = mark_pairs(later[[CUSTOMER_ID, PRODUCT_ID]], catalogue, shown.customer_ids)
     marked["novel"] = sparse.csr_array(marked["novel"] > history)
     return marked

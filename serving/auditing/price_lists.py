@@ -12,15 +12,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from configs.settings import Settings, StorageSettings
-from features.clock import Clock
 from features.columns import BASKET_ID, CUSTOMER_ID, TRANSACTIONS
 from features.lake import Lake, table_entry
 from features.preparation import ensure_price_tables
-from privacy.state import open_state
-from serving.decisions import DecisionLog
-from serving.pricing.assembly import pricing_of
 from serving.pricing.batch import suggest_everything
 from serving.pricing.loading import desk_from
+from serving.pricing.local import pricing_around
 from training.artifact import Bundle
 
 Progress = Callable[[str], None]
@@ -43,13 +40,10 @@ def suggested_prices(bundle: Bundle, settings: Settings, storage: StorageSetting
     """
     ensure_price_tables(storage, Lake.open(storage.lake))
     desk = desk_from(bundle, storage, settings.demand)
-    clock = Clock(settings.features.clock, settings.storage.feast)
     with TemporaryDirectory(prefix="fairshelf-audit-") as folder:
-        engine = open_state(Path(folder) / "state.db")  # prices on record must not decide, nor be added to
-        decisions = DecisionLog(engine, settings.serving.decisions)
-        try:
-            pricing = pricing_of(settings, engine=engine, decisions=decisions, desk=lambda: desk, clock=clock)
-            out = Path(folder) / "prices.parquet"
+        out = Path(folder) / "prices.parquet"
+        # Prices on record must not decide, nor be added to.
+        with pricing_around(desk, settings, Path(folder) / "state.db") as pricing:
             suggest_everything(
                 pricing,
                 desk,
@@ -61,11 +55,8 @@ def suggested_prices(bundle: Bundle, settings: Settings, storage: StorageSetting
                 out=out,
                 progress=progress,
             )
-            shown: pd.DataFrame = pq.read_table(out, columns=_SHOWN).to_pandas()
-            return shown
-        finally:
-            decisions.close()
-            engine.dispose()
+        shown: pd.DataFrame = pq.read_table(out, columns=_SHOWN).to_pandas()
+        return shown
 
 
 def permuted_prices(bundle: Bundle, settings: Settings, progress: Progress) -> pd.DataFrame:

@@ -16,6 +16,7 @@ from features.services import CUSTOMER_V1, PRODUCT_V1
 from serving.auditing.evidence import Evidence, lineage_of
 from training.artifact import Bundle
 from training.two_tower.audit_lists import recommendation_lists
+from training.two_tower.stage import set_up
 from training.two_tower.trade_off import trade_off
 
 DEFINITIONS = (*recommendations.DEFINITIONS, *proxies.DEFINITIONS, *invariants.DEFINITIONS)
@@ -45,10 +46,11 @@ def audit_recommender(
         sensitive: Names of all sensitive attributes, for the lineage.
         progress: Told each step in words.
     """
-    lists = recommendation_lists(bundle, settings, progress)
+    stage = set_up(bundle, settings, progress)
+    lists = recommendation_lists(stage, settings, progress)
     customer_ids = lists.customer_ids.tolist()
     groupings = groupings_of(demographics, customer_ids, policy)
-    curve = trade_off(bundle, settings, progress)
+    curve = trade_off(stage, settings, progress)
     progress("recommendations: quality, calibration, popularity and exposure by group")
     measures = recommendation_measures(lists.evidence(curve), groupings, policy)
     progress("proxies: what inputs and lists tell about people")

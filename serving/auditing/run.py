@@ -10,8 +10,7 @@ import pandas as pd
 from configs.settings import PROJECT_ROOT, Settings
 from fairness import audit_store, signing
 from fairness.audit import Subject, conclude, n_unknown
-from fairness.audit_store import AuditStore
-from fairness.committee import REPORTS
+from fairness.audit_store import open_reports
 from fairness.invariants import identity_invariant
 from fairness.measures import Measure, Surface
 from fairness.notice import render_notice
@@ -34,6 +33,7 @@ _RELEASE: Final = {"two-tower": audit_recommender, "demand": audit_demand}
 _LIVE: Final = {"two-tower": audit_live_recommendations, "demand": audit_live_prices}
 _SURFACES: Final[Mapping[str, Surface]] = {"two-tower": "recommendations", "demand": "prices"}
 _CARD: Final = "model_card.md"
+_WRITING: Final = "report: verdicts, pages, signature"
 
 
 def audit_bundle(
@@ -59,11 +59,12 @@ def audit_bundle(
     """
     name = bundle.manifest.name
     policy = Policy(settings.fairness, name)
-    signing.load_signer(settings.storage.keys, signing.AUDIT_KEYS, create=settings.fairness.release.create_missing_keys)
+    signer = _signer(settings)
     evidence = _RELEASE[name](bundle, settings, policy, demographics, _sensitive(demographics), progress)
     ended = Bundle.open(bundle.directory).digest  # reads every file again
     identity = identity_invariant(_SURFACES[name], bundle.digest, ended)
-    kept = _report(bundle, settings, policy, _with(evidence, identity), "release", now, progress)
+    progress(_WRITING)
+    kept = _report(bundle, settings, policy, _with(evidence, identity), "release", signer, now)
     audit_store.attach(bundle.directory, kept)
     return kept
 
@@ -94,13 +95,10 @@ def audit_live(
     """
     name = bundle.manifest.name
     policy = Policy(settings.fairness, name)
+    signer = _signer(settings)
     evidence = _LIVE[name](bundle, settings, policy, demographics, released, now(), progress)
-    return _report(bundle, settings, policy, evidence, "live", now, progress)
-
-
-def reports_of(settings: Settings) -> AuditStore:
-    """Open the store of all reports."""
-    return AuditStore(settings.storage.reports / REPORTS)
+    progress(_WRITING)
+    return _report(bundle, settings, policy, evidence, "live", signer, now)
 
 
 def _report(
@@ -109,11 +107,10 @@ def _report(
     policy: Policy,
     evidence: Evidence,
     kind: ReportKind,
+    signer: signing.Signer,
     now: Callable[[], datetime],
-    progress: Progress,
 ) -> audit_store.Evidence:
-    progress("report: verdicts, pages, signature")
-    store, manifest = reports_of(settings), bundle.manifest
+    store, manifest = open_reports(settings.storage), bundle.manifest
     before = store.previous(manifest.name)
     subject = Subject(
         model=ModelReference(name=manifest.name, version=manifest.version, bundle_digest=bundle.digest),
@@ -131,13 +128,16 @@ def _report(
     )
     moment = now()
     report = conclude(subject, evidence.findings, policy, before.report if before else None, moment)
-    signer = signing.load_signer(
-        settings.storage.keys, signing.AUDIT_KEYS, create=settings.fairness.release.create_missing_keys
-    )
     page, notice = render_report(report), render_notice(report)
     pages = {audit_store.PAGE: page, audit_store.NOTICE: notice}
     store.add(report, signing.sign_report(report, signer, moment, pages), page=page, notice=notice)
     return store.open(report.report_id)
+
+
+def _signer(settings: Settings) -> signing.Signer:
+    """Read the auditor's key before any work is done, so that a missing one is told at once."""
+    create = settings.fairness.release.create_missing_keys
+    return signing.load_signer(settings.storage.keys, signing.AUDIT_KEYS, create=create)
 
 
 def _with(evidence: Evidence, *more: Measure) -> Evidence:

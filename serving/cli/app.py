@@ -9,7 +9,7 @@ from typing import Final
 import typer
 
 from configs.errors import SettingsError
-from fairness.errors import ClearanceRefused, FairnessError, PromotionRefused
+from fairness.errors import AuditNotPassed, ClearanceRefused, FairnessError, PromotionRefused
 from features.errors import FeatureError
 from privacy.errors import BudgetExceeded, PrivacyError, VaultAccessDenied
 from serving.cli import (
@@ -36,7 +36,7 @@ EXIT_USAGE = 2
 EXIT_REFUSED = 3
 EXIT_INTERRUPTED = 130
 
-REFUSALS = (BudgetExceeded, ClearanceRefused, PromotionRefused, VaultAccessDenied)
+REFUSALS = (AuditNotPassed, BudgetExceeded, ClearanceRefused, PromotionRefused, VaultAccessDenied)
 USER_ERRORS = (SettingsError, PrivacyError, FeatureError, FairnessError, TrainingError, ServingError)
 
 _STORAGE_FAULTS: Final[Mapping[int, str]] = {

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from configs.settings import Settings
+from fairness.errors import AuditNotPassed
 from serving.cli.options import AsJson, Overrides, Profile, settings_of
 from serving.cli.output import Steps, complain, say, show, show_rows
 
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from fairness.audit_store import Evidence
     from training.artifact import Bundle
 
-EXIT_REFUSED = 3
 _DECIDING = ("invariant", "primary")
 
 
@@ -38,8 +38,7 @@ def audit(
     _show(settings, found, as_json=as_json)
     verdict = found.report.verdict
     if verdict == "FAIL" or (verdict != "PASS" and not live):
-        lines = "\n".join(f"  - {reason}" for reason in found.report.reasons)
-        raise typer.Exit(complain(f"the verdict is {verdict}:\n{lines}", EXIT_REFUSED))
+        raise AuditNotPassed(verdict=verdict, reasons=found.report.reasons)
 
 
 def audit_version(settings: Settings, name: str, version: str | None, steps: Steps) -> "Evidence":
@@ -61,11 +60,10 @@ def ensure_audit(settings: Settings, bundle: "Bundle", snapshot_digest: str, ste
 
     One that is too old to let anything in, or whose files cannot be read, is made anew.
     """
-    from fairness.audit_store import attach
+    from fairness.audit_store import attach, open_reports
     from fairness.policy import policy_digest
-    from serving.auditing.run import reports_of
 
-    found = reports_of(settings).find(
+    found = open_reports(settings.storage).find(
         bundle_digest=bundle.digest, policy_digest=policy_digest(settings.fairness), snapshot_digest=snapshot_digest
     )
     longest = timedelta(days=settings.fairness.release.max_report_age_days)
@@ -122,17 +120,17 @@ def _demographics(settings: Settings, bundle: "Bundle") -> "pd.DataFrame | None"
 
 def said_of(settings: Settings, found: "Evidence") -> str:
     """Say in one line what an audit found and where its page lies."""
-    from serving.auditing.run import reports_of
+    from fairness.audit_store import open_reports
 
     report = found.report
-    page = reports_of(settings).page(report.report_id)
+    page = open_reports(settings.storage).page(report.report_id)
     return f"audited {report.verdict}, signed by key {found.signature.key_id}; the report: {page}"
 
 
 def _show(settings: Settings, found: "Evidence", *, as_json: bool) -> None:
-    from serving.auditing.run import reports_of
+    from fairness.audit_store import open_reports
 
-    report, store = found.report, reports_of(settings)
+    report, store = found.report, open_reports(settings.storage)
     page = store.page(report.report_id)
     facts = {
         "report_id": report.report_id,

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from configs.settings import Settings
 from features.clock import Clock
@@ -25,11 +26,24 @@ def local_pricing(settings: Settings, progress: Callable[[str], None]) -> Iterat
     progress("prices: loading the demand champion and the weekly panel")
     ensure_price_tables(settings.storage, Lake.open(settings.storage.lake))
     desk = desk_on_disk(settings.storage, settings.demand, settings.fairness)
-    engine = open_state(settings.storage.state_db)
+    with pricing_around(desk, settings, settings.storage.state_db) as pricing:
+        yield pricing, desk
+
+
+@contextmanager
+def pricing_around(desk: Desk, settings: Settings, state_db: Path) -> Iterator[Pricing]:
+    """Build the price service around a loaded desk; closes what it opened.
+
+    Args:
+        desk: The demand models, promoted or not.
+        settings: All sections.
+        state_db: Where suggestions, moves and prices are on record.
+    """
+    engine = open_state(state_db)
     decisions = DecisionLog(engine, settings.serving.decisions)
     clock = Clock(settings.features.clock, settings.storage.feast)
     try:
-        yield pricing_of(settings, engine=engine, decisions=decisions, desk=lambda: desk, clock=clock), desk
+        yield pricing_of(settings, engine=engine, decisions=decisions, desk=lambda: desk, clock=clock)
     finally:
         decisions.close()
         engine.dispose()

@@ -54,6 +54,7 @@ NO_ANSWER: Final = {
         training.PrivateVocabularyEmpty training.PublicProductsMissing
         """,
     "Only commands that audit a model raise it.": """
+        fairness.AuditNotPassed
         fairness.CandidatesMalformed fairness.FactorsNotFinite fairness.FiguresDisagree fairness.ListTooShort
         fairness.ListsMalformed fairness.MeasureUnregistered fairness.NonFiniteValues fairness.ReportExists
         fairness.SuppliersMalformed fairness.TableMismatch fairness.TallyMismatch serving.auditing.LiveDecisionsTooFew

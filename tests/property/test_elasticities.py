@@ -15,9 +15,17 @@ def elasticities_of(pairs: list[tuple[float, float]]) -> Elasticities:
     n = len(pairs)
     none = np.array([])
     return Elasticities(
-        np.array([f"p{place}" for place in range(n)]), location, scale, np.full(n, "product"), np.full(n, True),
-        np.array([], dtype=np.str_), none, none, -1.5, 1.0,
-    )  # fmt: skip
+        np.array([f"p{place}" for place in range(n)]),
+        location,
+        scale,
+        np.full(n, "product"),
+        np.full(n, True),
+        np.array([], dtype=np.str_),
+        none,
+        none,
+        -1.5,
+        1.0,
+    )
 
 
 @given(posteriors, st.integers(0, 2**32 - 1))

@@ -15,17 +15,15 @@ from fairness.ranking_metrics import sums_by_class
 from fairness.recommendations import RecommendationEvidence, require_lists
 from fairness.suppliers import PRIVATE_LABEL, SMALL, supplier_classes
 from features.columns import STORE_ID
-from training.artifact import Bundle
 from training.baselines import Task
-from training.evaluation import TestSet, build_test_set, rank_as_served
+from training.evaluation import TestSet, rank_as_served
 from training.evaluation_results import TASKS
-from training.splits import Holdout, bought_before
+from training.splits import Holdout
 from training.two_tower.backtest import ServedFallback
-from training.two_tower.histories import PAIR_FIELDS, PROFILE_FIELDS, Histories, from_arrow
+from training.two_tower.histories import PAIR_FIELDS, PROFILE_FIELDS, Histories
 from training.two_tower.recommender import TwoTowerRecommender
 from training.two_tower.scorer import Scorer
-from training.two_tower.snapshots import customer_rows
-from training.two_tower.sources import Sources, prepare_sources
+from training.two_tower.stage import Stage
 
 N_CATEGORIES: Final = 30  # the commonest categories whose shares describe a customer or a list
 N_DESCRIBED: Final = 20  # places at the top of a list that describe it
@@ -73,40 +71,21 @@ class AuditLists:
         )
 
 
-def recommendation_lists(bundle: Bundle, settings: Settings, progress: Callable[[str], None]) -> AuditLists:
+def recommendation_lists(stage: Stage, settings: Settings, progress: Callable[[str], None]) -> AuditLists:
     """Rank for everybody as serving would have at the bundle's cut-off.
 
     Args:
-        bundle: The version to look at.
-        settings: All sections; the window is `evaluation.test_weeks`, the length of the lists
-            `evaluation.list_length`.
+        stage: The bundle, set up at its cut-off.
+        settings: All sections; the length of the lists is `evaluation.list_length`.
         progress: Told each step in words.
 
     Raises:
-        TestWindowUnavailable: If the data ends before the window does.
-        HistoryUnavailable, NobodyToJudge: If nobody bought before the cut-off, or in the window.
         ListsMalformed: If a score is not finite, or a list holds what cannot be recommended.
-        LakeMissing, LakeDamaged, BundleDamaged: If the data or the bundle cannot be read.
     """
-    scorer = Scorer.load(bundle)
-    cutoff = bundle.manifest.train_until
-    sources = prepare_sources(settings.storage, settings.features, cutoff, [cutoff], progress)
-    span = sources.lake.manifest
-    holdout = Holdout.of_weeks(
-        cutoff, settings.evaluation.test_weeks, data_start=span.data_start, data_end=span.data_end
-    )
-    test_set = build_test_set(sources.purchases, scorer.catalogue, holdout, sources.consents.personal)
-    rows = customer_rows(sources.store, test_set.customer_ids.tolist(), [cutoff])
+    scorer, test_set = stage.scorer, stage.test_set
+    cutoff = test_set.holdout.train_until
     progress(f"lists: ranking for {len(test_set.customer_ids):,} customers as served on {cutoff:%Y-%m-%d}")
-    return _collect(scorer, sources, test_set, rows, settings)
-
-
-def _collect(scorer: Scorer, sources: Sources, test_set: TestSet, rows: pa.Table, settings: Settings) -> AuditLists:
-    customer_ids = test_set.customer_ids.tolist()
-    history = bought_before(sources.purchases, scorer.catalogue, customer_ids, test_set.holdout.train_until)
-    histories = from_arrow(rows, scorer.catalogue)
-    model = TwoTowerRecommender(scorer, customer_ids, histories, history)
-    lists = _rank(model, ServedFallback(scorer, model), test_set, settings.evaluation.list_length)
+    lists = _rank(stage.model, ServedFallback(scorer, stage.model), test_set, settings.evaluation.list_length)
     products = audited_products(scorer, settings)
     return AuditLists(
         customer_ids=test_set.customer_ids,
@@ -114,9 +93,9 @@ def _collect(scorer: Scorer, sources: Sources, test_set: TestSet, rows: pa.Table
         holdout=test_set.holdout,
         lists=lists,
         relevant=test_set.relevant,
-        history=history,
+        history=stage.bought,
         products=products,
-        inputs=_inputs(rows, histories, products, test_set.consenting),
+        inputs=_inputs(stage.rows, stage.histories, products, test_set.consenting),
         outputs=_outputs(lists, products),
     )
 

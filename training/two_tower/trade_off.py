@@ -9,18 +9,14 @@ import pandas as pd
 from configs.settings import EvaluationSettings, Settings
 from fairness.ranking_metrics import exposure_over_demand, ndcg_at_k, rank_discounts, sums_by_class
 from fairness.suppliers import PRIVATE_LABEL, SMALL, SUPPLIER_CLASSES
-from training.artifact import Bundle
 from training.baselines import Ranked, Task
-from training.evaluation import TestSet, build_test_set, rank_as_served
+from training.evaluation import TestSet, rank_as_served
 from training.evaluation_results import TASKS
 from training.intervals import bootstrap_means, percentile_interval
-from training.splits import Holdout, bought_before
 from training.two_tower.backtest import ServedFallback
-from training.two_tower.histories import from_arrow
 from training.two_tower.recommender import TwoTowerRecommender
 from training.two_tower.scorer import Scorer
-from training.two_tower.snapshots import customer_rows
-from training.two_tower.sources import prepare_sources
+from training.two_tower.stage import Stage
 
 K = 10
 COLUMNS = (
@@ -38,11 +34,11 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 
-def trade_off(bundle: Bundle, settings: Settings, progress: Callable[[str], None]) -> pd.DataFrame:
+def trade_off(stage: Stage, settings: Settings, progress: Callable[[str], None]) -> pd.DataFrame:
     """Re-rank the lists of a bundle's own test window at each strength of the policy.
 
     Args:
-        bundle: The version to look at.
+        stage: The bundle, set up at its cut-off.
         settings: All sections; strengths and list length are `fairness.suppliers`.
         progress: Told each step in words.
 
@@ -50,28 +46,11 @@ def trade_off(bundle: Bundle, settings: Settings, progress: Callable[[str], None
         A row per task and strength, in `COLUMNS`; `ndcg_change` is relative to strength 0, its interval by resampling
         the same customers for both; exposures are over demand share, NaN where a class has no demand. No rows for a
         bundle that holds no weights.
-
-    Raises:
-        TestWindowUnavailable: If the data ends before the window does.
-        HistoryUnavailable, NobodyToJudge: If nobody bought before the cut-off, or in the window.
-        LakeMissing, LakeDamaged, BundleDamaged: If the data or the bundle cannot be read.
     """
-    scorer = Scorer.load(bundle)
-    if scorer.exposure is None:
-        return pd.DataFrame(columns=list(COLUMNS))
-    cutoff = bundle.manifest.train_until
-    sources = prepare_sources(settings.storage, settings.features, cutoff, [cutoff], progress)
-    span = sources.lake.manifest
-    weeks = settings.evaluation.test_weeks
-    holdout = Holdout.of_weeks(cutoff, weeks, data_start=span.data_start, data_end=span.data_end)
-    test_set = build_test_set(sources.purchases, scorer.catalogue, holdout, sources.consents.personal)
-    customer_ids = test_set.customer_ids.tolist()
-    rows = customer_rows(sources.store, customer_ids, [cutoff])
-    bought = bought_before(sources.purchases, scorer.catalogue, customer_ids, cutoff)
-    model = TwoTowerRecommender(scorer, customer_ids, from_arrow(rows, scorer.catalogue), bought)
     suppliers = settings.fairness.suppliers
     progress(f"trade-off: {len(suppliers.strengths)} strengths of the re-ranking for suppliers")
-    return curve(scorer, model, test_set, suppliers.strengths, suppliers.list_length, settings.evaluation)
+    strengths, length = suppliers.strengths, suppliers.list_length
+    return curve(stage.scorer, stage.model, stage.test_set, strengths, length, settings.evaluation)
 
 
 def curve(

@@ -12,9 +12,9 @@ import pytest
 
 from configs.fairness import StatisticsSettings
 from configs.settings import Settings
-from fairness.audit_store import AuditStore, attach
+from fairness.audit_store import REPORTS, AuditStore, attach
 from fairness.clearance import Clearance, require_clearance
-from fairness.committee import REPORTS, Committee, open_committee
+from fairness.committee import Committee, open_committee
 from fairness.errors import ClearanceLapsed, ClearanceRefused
 from fairness.measures import UNKNOWN, Contrast, Definition, Family, GroupResult, Measure, Verdict
 from fairness.policy import Policy
@@ -34,39 +34,141 @@ GROUPS: Final = {
 }
 
 DEFINITIONS: Final = (
-    Definition("recommendations", "ndcg_at_10_all", "Quality of the list", "How well the ten products at the top match "
-               "what the customer then bought. It says nothing of products never shown.", "NDCG", 1, "ratio",
-               "Järvelin and Kekäläinen (2002)"),
-    Definition("recommendations", "ndcg_at_10_novel", "Quality of the list, new products", "The same among products "
-               "that the customer never bought before.", "NDCG", 1, "ratio", "Järvelin and Kekäläinen (2002)"),
-    Definition("recommendations", "hit_rate_at_10_all", "Lists with a hit", "Share of customers who bought at least "
-               "one of the ten.", "share", 1, "ratio", "Deshpande and Karypis (2004)"),
-    Definition("recommendations", "popularity_lift_all", "Push towards best sellers", "How much more popular the list "
-               "is than the customer's own past.", "share", 0, "difference", "Abdollahpouri et al. (2019)"),
-    Definition("recommendations", "small_supplier_exposure_all", "Room for small makers", "Places given to small "
-               "makers over the demand they have. 1 is even.", "ratio", 1, "ratio", "Singh and Joachims (2018)",
-               reference="ideal", side="low"),
-    Definition("recommendations", "private_label_exposure_all", "Room for the shop's own brands", "Places given to "
-               "own brands over the demand they have. 1 is even.", "ratio", 1, "difference",
-               "Singh and Joachims (2018)", reference="ideal"),
-    Definition("prices", "discount_depth", "How deep discounts are", "Loyalty discount as a share of the shelf "
-               "price.", "share", 1, "ratio", "Kallus and Zhou (2021)"),
-    Definition("prices", "paid_over_shelf", "What is paid of the shelf price", "Money paid over the shelf price.",
-               "share", 1, "ratio", "Kallus and Zhou (2021)", more_is_better=False),
-    Definition("segments", "selection_rate_type_a", "Chosen for a campaign of type A", "Share of customers with at "
-               "least one such campaign.", "share", 1, "ratio", "EEOC Uniform Guidelines (1978), by analogy"),
-    Definition("segments", "selection_rate_type_b", "Chosen for a campaign of type B", "Share of customers with at "
-               "least one such campaign.", "share", 1, "ratio", "EEOC Uniform Guidelines (1978), by analogy"),
-    Definition("segments", "money_per_head", "Money per head", "Discount that campaigns gave.", "USD per head", 1,
-               "ratio", "Kallus and Zhou (2021)"),
-    Definition("proxies", "proxy_auc_inputs", "Told from what the model is given", "How well the attribute can be "
-               "told from the model's inputs; 50% is a coin.", "AUC", 0.5, "difference", "Feldman et al. (2015)",
-               reference="ideal", side="high", more_is_better=False),
-)  # fmt: skip
+    Definition(
+        "recommendations",
+        "ndcg_at_10_all",
+        "Quality of the list",
+        "How well the ten products at the top match "
+        "what the customer then bought. It says nothing of products never shown.",
+        "NDCG",
+        1,
+        "ratio",
+        "Järvelin and Kekäläinen (2002)",
+    ),
+    Definition(
+        "recommendations",
+        "ndcg_at_10_novel",
+        "Quality of the list, new products",
+        "The same among products that the customer never bought before.",
+        "NDCG",
+        1,
+        "ratio",
+        "Järvelin and Kekäläinen (2002)",
+    ),
+    Definition(
+        "recommendations",
+        "hit_rate_at_10_all",
+        "Lists with a hit",
+        "Share of customers who bought at least one of the ten.",
+        "share",
+        1,
+        "ratio",
+        "Deshpande and Karypis (2004)",
+    ),
+    Definition(
+        "recommendations",
+        "popularity_lift_all",
+        "Push towards best sellers",
+        "How much more popular the list is than the customer's own past.",
+        "share",
+        0,
+        "difference",
+        "Abdollahpouri et al. (2019)",
+    ),
+    Definition(
+        "recommendations",
+        "small_supplier_exposure_all",
+        "Room for small makers",
+        "Places given to small makers over the demand they have. 1 is even.",
+        "ratio",
+        1,
+        "ratio",
+        "Singh and Joachims (2018)",
+        reference="ideal",
+        side="low",
+    ),
+    Definition(
+        "recommendations",
+        "private_label_exposure_all",
+        "Room for the shop's own brands",
+        "Places given to own brands over the demand they have. 1 is even.",
+        "ratio",
+        1,
+        "difference",
+        "Singh and Joachims (2018)",
+        reference="ideal",
+    ),
+    Definition(
+        "prices",
+        "discount_depth",
+        "How deep discounts are",
+        "Loyalty discount as a share of the shelf price.",
+        "share",
+        1,
+        "ratio",
+        "Kallus and Zhou (2021)",
+    ),
+    Definition(
+        "prices",
+        "paid_over_shelf",
+        "What is paid of the shelf price",
+        "Money paid over the shelf price.",
+        "share",
+        1,
+        "ratio",
+        "Kallus and Zhou (2021)",
+        more_is_better=False,
+    ),
+    Definition(
+        "segments",
+        "selection_rate_type_a",
+        "Chosen for a campaign of type A",
+        "Share of customers with at least one such campaign.",
+        "share",
+        1,
+        "ratio",
+        "EEOC Uniform Guidelines (1978), by analogy",
+    ),
+    Definition(
+        "segments",
+        "selection_rate_type_b",
+        "Chosen for a campaign of type B",
+        "Share of customers with at least one such campaign.",
+        "share",
+        1,
+        "ratio",
+        "EEOC Uniform Guidelines (1978), by analogy",
+    ),
+    Definition(
+        "segments",
+        "money_per_head",
+        "Money per head",
+        "Discount that campaigns gave.",
+        "USD per head",
+        1,
+        "ratio",
+        "Kallus and Zhou (2021)",
+    ),
+    Definition(
+        "proxies",
+        "proxy_auc_inputs",
+        "Told from what the model is given",
+        "How well the attribute can be told from the model's inputs; 50% is a coin.",
+        "AUC",
+        0.5,
+        "difference",
+        "Feldman et al. (2015)",
+        reference="ideal",
+        side="high",
+        more_is_better=False,
+    ),
+)
 
 _LEVELS: Final = {"NDCG": 0.3, "share": 0.2, "ratio": 0.8, "USD per head": 9.0, "AUC": 0.62}
-_RULES: Final = {"no_sensitive_lineage": "No column of any feature service comes from a sensitive attribute.",
-                 "audited_this_bundle": "The audit read the very files that would be served."}  # fmt: skip
+_RULES: Final = {
+    "no_sensitive_lineage": "No column of any feature service comes from a sensitive attribute.",
+    "audited_this_bundle": "The audit read the very files that would be served.",
+}
 _PRIMARY: Final = {("ndcg_at_10_all", attribute) for attribute in ("income", "age", "household_comp")} | {
     ("small_supplier_exposure_all", "supplier_class"),
     ("private_label_exposure_all", "supplier_class"),
@@ -81,10 +183,15 @@ def made_groups(definition: Definition, attribute: str, seed: int) -> tuple[Grou
         value = round(float(_LEVELS[definition.unit] * rng.uniform(0.9, 1.1)), 4)
         half = round(value / n**0.5, 4)
         groups.append(
-            GroupResult(group=group, n=n, events=None if definition.unit == "AUC" else 3 * n, value=value,
-                        interval_95=(value - half, value + half),
-                        bounds=(value * 0.7, value * 1.2) if place == 0 else None)
-        )  # fmt: skip
+            GroupResult(
+                group=group,
+                n=n,
+                events=None if definition.unit == "AUC" else 3 * n,
+                value=value,
+                interval_95=(value - half, value + half),
+                bounds=(value * 0.7, value * 1.2) if place == 0 else None,
+            )
+        )
     if attribute == "household_comp" and definition.measure == "money_per_head":
         for place in (0, 1):
             groups[place] = GroupResult(
@@ -101,10 +208,16 @@ def made_contrast(definition: Definition, groups: tuple[GroupResult, ...], seed:
     low, high = known[worst], known.get(best, definition.ideal)
     value = min(low, high) / max(low, high) if definition.kind == "ratio" else abs(high - low)
     p_value = round(float(np.random.default_rng(seed).uniform(0.02, 0.9)), 4)
-    return Contrast(kind=definition.kind, worst_group=worst, best_group=best, value=round(value, 4),
-                    interval_95=(round(value * 0.94, 4), round(value * 1.05, 4)), p_value=p_value,
-                    p_adjusted=min(1.0, p_value * 5),
-                    minimum_detectable=0.82 if definition.kind == "ratio" else 0.04)  # fmt: skip
+    return Contrast(
+        kind=definition.kind,
+        worst_group=worst,
+        best_group=best,
+        value=round(value, 4),
+        interval_95=(round(value * 0.94, 4), round(value * 1.05, 4)),
+        p_value=p_value,
+        p_adjusted=min(1.0, p_value * 5),
+        minimum_detectable=0.82 if definition.kind == "ratio" else 0.04,
+    )
 
 
 def made_margin(contrast: Contrast, verdict: Verdict) -> float:
@@ -118,24 +231,54 @@ def made_measure(definition: Definition, attribute: str, seed: int) -> Measure:
     """Judge one definition by one attribute on made-up figures."""
     groups = made_groups(definition, attribute, seed)
     if sum(group.suppressed for group in groups):
-        return Measure(surface=definition.surface, measure=definition.measure, attribute=attribute,
-                       family="exploratory", unit=definition.unit, ideal=definition.ideal, groups=groups,
-                       contrast=None, margin=0.8, verdict="INSUFFICIENT",
-                       note="Two groups are too small to be shown, so nothing can be compared.")  # fmt: skip
+        return Measure(
+            surface=definition.surface,
+            measure=definition.measure,
+            attribute=attribute,
+            family="exploratory",
+            unit=definition.unit,
+            ideal=definition.ideal,
+            groups=groups,
+            contrast=None,
+            margin=0.8,
+            verdict="INSUFFICIENT",
+            note="Two groups are too small to be shown, so nothing can be compared.",
+        )
     contrast = made_contrast(definition, groups, seed)
     family: Family = "primary" if (definition.measure, attribute) in _PRIMARY else "exploratory"
     verdict: Verdict = "PASS" if family == "primary" else ("PASS", "INSUFFICIENT", "FAIL")[seed % 3]
     notes = {"INSUFFICIENT": "The interval reaches across the margin.", "PASS": "", "FAIL": ""}
     margin = made_margin(contrast, verdict)
-    return Measure(surface=definition.surface, measure=definition.measure, attribute=attribute, family=family,
-                   unit=definition.unit, ideal=definition.ideal, groups=groups, contrast=contrast, margin=margin,
-                   verdict=verdict, note=notes[verdict])  # fmt: skip
+    return Measure(
+        surface=definition.surface,
+        measure=definition.measure,
+        attribute=attribute,
+        family=family,
+        unit=definition.unit,
+        ideal=definition.ideal,
+        groups=groups,
+        contrast=contrast,
+        margin=margin,
+        verdict=verdict,
+        note=notes[verdict],
+    )
 
 
 def made_rule(name: str, note: str) -> Measure:
     """A hard rule that holds."""
-    return Measure(surface="proxies", measure=name, attribute=None, family="invariant", unit="columns", ideal=0,
-                   groups=(), contrast=None, margin=None, verdict="PASS", note=note)  # fmt: skip
+    return Measure(
+        surface="proxies",
+        measure=name,
+        attribute=None,
+        family="invariant",
+        unit="columns",
+        ideal=0,
+        groups=(),
+        contrast=None,
+        margin=None,
+        verdict="PASS",
+        note=note,
+    )
 
 
 def made_measures() -> tuple[Measure, ...]:
@@ -153,14 +296,18 @@ def made_measures() -> tuple[Measure, ...]:
 def made_trade_off() -> tuple[TradeOffPoint, ...]:
     """Five strengths by two tasks; quality falls a little as exposure rises."""
     return tuple(
-        TradeOffPoint(strength=strength, task=task, ndcg_at_10=round(base - cost * strength**2, 4),
-                      ndcg_change=round(-cost * strength**2, 4),
-                      interval=(round(-cost * strength**2 - 0.003, 4), round(-cost * strength**2 + 0.002, 4)),
-                      small_supplier_exposure=round(0.18 + 0.42 * strength, 3),
-                      private_label_exposure=round(1.35 - 0.3 * strength, 3))
+        TradeOffPoint(
+            strength=strength,
+            task=task,
+            ndcg_at_10=round(base - cost * strength**2, 4),
+            ndcg_change=round(-cost * strength**2, 4),
+            interval=(round(-cost * strength**2 - 0.003, 4), round(-cost * strength**2 + 0.002, 4)),
+            small_supplier_exposure=round(0.18 + 0.42 * strength, 3),
+            private_label_exposure=round(1.35 - 0.3 * strength, 3),
+        )
         for task, base, cost in (("all", 0.312, 0.012), ("novel", 0.071, 0.004))
         for strength in (0.0, 0.25, 0.5, 0.75, 1.0)
-    )  # fmt: skip
+    )
 
 
 MODEL_CARD: Final = """# two-tower 12
@@ -177,15 +324,29 @@ What customers will buy next, from what they bought before.
 
 def make_report(**changes: Any) -> Report:
     """Put a report together that passes; named fields of `new_report` are replaced."""
-    statistics = StatisticsSettings(n_draws=2000, confidence=0.95, alpha=0.05, power=0.8, min_cell=10, min_n=30,
-                                    min_events=10, max_levels=20, seed=20)  # fmt: skip
+    statistics = StatisticsSettings(
+        n_draws=2000,
+        confidence=0.95,
+        alpha=0.05,
+        power=0.8,
+        min_cell=10,
+        min_n=30,
+        min_events=10,
+        max_levels=20,
+        seed=20,
+    )
     fields: dict[str, Any] = {
         "kind": "release",
         "model": ModelReference(name="two-tower", version="12", bundle_digest=BUNDLE_DIGEST),
         "policy_digest": POLICY_DIGEST,
         "statistics": statistics,
-        "data": DataReference(snapshot_digest=SNAPSHOT_DIGEST, window_start=NOW - timedelta(days=28), window_end=NOW,
-                              n_customers=1973, n_unknown=1172),
+        "data": DataReference(
+            snapshot_digest=SNAPSHOT_DIGEST,
+            window_start=NOW - timedelta(days=28),
+            window_end=NOW,
+            n_customers=1973,
+            n_unknown=1172,
+        ),
         "verdict": "PASS",
         "measures": made_measures(),
         "definitions": DEFINITIONS,
@@ -197,7 +358,7 @@ def make_report(**changes: Any) -> Report:
         "previous": None,
         "code_commit": "0123456789abcdef0123456789abcdef01234567",
         "now": NOW,
-    }  # fmt: skip
+    }
     return new_report(**(fields | changes))
 
 

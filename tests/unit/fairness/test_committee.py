@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from configs.settings import Settings
-from fairness.audit_store import AuditStore, Evidence
-from fairness.committee import REPORTS, Committee, log_file, open_committee
+from fairness.audit_store import REPORTS, AuditStore, Evidence
+from fairness.committee import Committee, log_file, open_committee
 from fairness.committee_book import Waiver
 from fairness.errors import (
     ReasonMissing,

@@ -18,8 +18,10 @@ def crossed(report_maker: Maker) -> Report:
     """A report that also looks at a deciding measure by a pair of attributes, one cell of it hidden."""
     report = report_maker()
     measure = next(part for part in report.measures if part.key == "ndcg_at_10_all by income")
-    hidden = [GroupResult(group=name, n=None, events=None, value=None, interval_95=None, suppressed=True)
-              for name in ("under 35K x 19-34", "35-74K x 19-34")]  # fmt: skip
+    hidden = [
+        GroupResult(group=name, n=None, events=None, value=None, interval_95=None, suppressed=True)
+        for name in ("under 35K x 19-34", "35-74K x 19-34")
+    ]
     shown = [group.model_copy(update={"group": f"{group.group} x 55 and over"}) for group in measure.groups]
     pair = measure.model_copy(
         update={"attribute": "income x age", "family": "exploratory", "groups": (*hidden, *shown)}

@@ -4,13 +4,13 @@ import pytest
 
 from configs.loading import load_settings
 from fairness.errors import ModelNotAudited
-from fairness.measures import Definition
+from fairness.measures import Definition, Kind
 from fairness.policy import Policy, policy_digest
 
 SETTINGS = load_settings("test").fairness
 
 
-def definition(measure: str, kind: str = "ratio") -> Definition:
+def definition(measure: str, kind: Kind = "ratio") -> Definition:
     return Definition(
         surface="recommendations",
         measure=measure,
@@ -18,7 +18,7 @@ def definition(measure: str, kind: str = "ratio") -> Definition:
         meaning="",
         unit="",
         ideal=1.0,
-        kind=kind,  # type: ignore[arg-type]
+        kind=kind,
         source="",
     )
 

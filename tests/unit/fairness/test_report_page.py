@@ -162,9 +162,15 @@ def test_suppressed_cells_are_named_without_a_figure(report_maker: Maker) -> Non
     row = re.search(r'<th scope="row">1 Adult Kids</th>\s*<td class="n" colspan="4">too few people to show</td>', html)
     assert row is not None
     secret = GroupResult.model_construct(
-        group="tiny", n=4711, events=4712, value=0.4713, interval_95=(0.4714, 0.4715), suppressed=True,
-        bounds=(0.4716, 0.4717), pooled=0.4718,
-    )  # fmt: skip
+        group="tiny",
+        n=4711,
+        events=4712,
+        value=0.4713,
+        interval_95=(0.4714, 0.4715),
+        suppressed=True,
+        bounds=(0.4716, 0.4717),
+        pooled=0.4718,
+    )
     report = report_maker()
     leaking = report.measures[4].model_copy(update={"groups": (*report.measures[4].groups, secret)})
     shown = render_report(report.model_copy(update={"measures": (*report.measures[:4], leaking, *report.measures[5:])}))
@@ -187,7 +193,8 @@ def test_hostile_names_stay_text(report_maker: Maker) -> None:
 
 def test_changes_are_told(report_maker: Maker) -> None:
     before = report_maker()
-    measures = [part.model_copy(update={"verdict": "INSUFFICIENT"}) if part.verdict == "FAIL" else part for part in before.measures]  # noqa: E501  # fmt: skip
+    unsure = {"verdict": "INSUFFICIENT"}
+    measures = [part.model_copy(update=unsure) if part.verdict == "FAIL" else part for part in before.measures]
     n_failed = sum(part.verdict == "FAIL" for part in before.measures)
     text = Page(render_report(report_maker(measures=measures, previous=before))).text
     assert f"{n_failed} verdicts changed, 0 figures moved" in text

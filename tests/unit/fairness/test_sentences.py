@@ -26,14 +26,28 @@ def group(name: str, value: float) -> GroupResult:
 @pytest.fixture
 def judged() -> Measure:
     contrast = Contrast(
-        kind="ratio", worst_group="under 35K", best_group="75K and over", value=0.87, interval_95=(0.77, 0.97),
-        p_value=0.0312, p_adjusted=0.0936, minimum_detectable=0.81,
-    )  # fmt: skip
+        kind="ratio",
+        worst_group="under 35K",
+        best_group="75K and over",
+        value=0.87,
+        interval_95=(0.77, 0.97),
+        p_value=0.0312,
+        p_adjusted=0.0936,
+        minimum_detectable=0.81,
+    )
     return Measure(
-        surface="recommendations", measure="ndcg_at_10_all", attribute="income", family="primary", unit="NDCG",
-        ideal=1, groups=(group("under 35K", 0.513), group("75K and over", 0.59)), contrast=contrast, margin=0.75,
-        verdict="PASS", note="",
-    )  # fmt: skip
+        surface="recommendations",
+        measure="ndcg_at_10_all",
+        attribute="income",
+        family="primary",
+        unit="NDCG",
+        ideal=1,
+        groups=(group("under 35K", 0.513), group("75K and over", 0.59)),
+        contrast=contrast,
+        margin=0.75,
+        verdict="PASS",
+        note="",
+    )
 
 
 def test_a_contrast_is_told_in_one_sentence(judged: Measure) -> None:
@@ -45,9 +59,14 @@ def test_a_contrast_is_told_in_one_sentence(judged: Measure) -> None:
 
 def test_a_difference_of_shares_is_told_in_points(judged: Measure) -> None:
     contrast = Contrast(
-        kind="difference", worst_group="under 35K", best_group="the ideal of 0", value=0.012,
-        interval_95=(0.006, 0.031), p_value=None, minimum_detectable=None,
-    )  # fmt: skip
+        kind="difference",
+        worst_group="under 35K",
+        best_group="the ideal of 0",
+        value=0.012,
+        interval_95=(0.006, 0.031),
+        p_value=None,
+        minimum_detectable=None,
+    )
     measure = judged.model_copy(update={"contrast": contrast, "unit": "share", "margin": 0.005, "verdict": "FAIL"})
     assert contrast_sentence(measure) == (
         "In the group under 35K the figure is 51.3%, against the ideal of 0: a difference of 1.20 points "
@@ -89,15 +108,24 @@ def test_figures_are_written_in_their_unit(value: float, unit: str, written: str
 
 
 def test_missing_figures_are_a_dash() -> None:
-    assert {figure(None, "share"), contrast_figure(None, "ratio", ""), interval_figure(None, None, ""), change_figure(None)} == {"–"}  # noqa: E501  # fmt: skip
+    assert {
+        figure(None, "share"),
+        contrast_figure(None, "ratio", ""),
+        interval_figure(None, None, ""),
+        change_figure(None),
+    } == {"–"}
 
 
-@pytest.mark.parametrize(("p_value", "words"), [(0.0001, "less than once in 1,000"), (0.004, "4 times in 1,000"), (1.0, "100 times in 100")])  # noqa: E501  # fmt: skip
+@pytest.mark.parametrize(
+    ("p_value", "words"), [(0.0001, "less than once in 1,000"), (0.004, "4 times in 1,000"), (1.0, "100 times in 100")]
+)
 def test_chances_are_told_in_words(p_value: float, words: str) -> None:
     assert chance(p_value) == words
 
 
-@pytest.mark.parametrize(("verdict", "begins"), [("PASS", "It passed."), ("FAIL", "It failed."), ("INSUFFICIENT", "It did not pass.")])  # noqa: E501  # fmt: skip
+@pytest.mark.parametrize(
+    ("verdict", "begins"), [("PASS", "It passed."), ("FAIL", "It failed."), ("INSUFFICIENT", "It did not pass.")]
+)
 def test_the_verdict_is_told_first(made_report: Report, verdict: Verdict, begins: str) -> None:
     assert verdict_sentence(verdict, made_report.measures, ()).startswith(begins)
 

@@ -244,8 +244,14 @@ def test_each_family_is_adjusted_by_itself_and_what_may_be_chance_no_longer_fail
     p_values = [measure.contrast.p_adjusted for measure in adjusted if measure.contrast]
     assert p_values == pytest.approx([0.08, 0.04, 0.003, 0.04, None, None, 0.08])
     assert [measure.verdict for measure in adjusted] == [
-        "INSUFFICIENT", "FAIL", "FAIL", "FAIL", "FAIL", "FAIL", "PASS",
-    ]  # fmt: skip
+        "INSUFFICIENT",
+        "FAIL",
+        "FAIL",
+        "FAIL",
+        "FAIL",
+        "FAIL",
+        "PASS",
+    ]
     assert "may be chance (adjusted p 0.080)" in adjusted[0].note
     assert adjust(adjusted, 0.05) == adjusted
 

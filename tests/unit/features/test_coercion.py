@@ -37,7 +37,7 @@ NIGHT = datetime(2025, 2, 4, 3, tzinfo=UTC)  # still the evening of the third in
         (Kind.DAY, pa.array([NIGHT], pa.timestamp("us", "America/New_York")), [date(2025, 2, 3)], []),
         (Kind.DAY, pa.array([date(2025, 2, 3)]), [date(2025, 2, 3)], []),
     ],
-)  # fmt: skip
+)
 def test_values_are_read_or_marked(kind: Kind, values: pa.Array, expected: list[object], unreadable: list[int]) -> None:
     read = coerce(kind, values)
     assert read.values.type == ARROW_TYPES[kind]

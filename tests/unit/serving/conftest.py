@@ -14,9 +14,9 @@ import pytest
 
 from configs.loading import load_settings
 from configs.settings import ServingSettings
-from fairness.audit_store import NOTICE, PAGE, AuditStore
+from fairness.audit_store import NOTICE, PAGE, REPORTS, AuditStore
 from fairness.clearance import Clearance
-from fairness.committee import REPORTS, open_committee
+from fairness.committee import open_committee
 from fairness.report import Report
 from fairness.signing import AUDIT_KEYS, load_signer, sign_report
 from features.events import Event, RecordResult

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from fairness.committee import REPORTS
+from fairness.audit_store import REPORTS
 from fairness.report import Report, canonical_bytes, digest
 from serving.schemas_fairness import FairnessReportDetail, FairnessReportsPage, SignOffOut
 

@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from fairness.audit_store import AuditStore
-from fairness.committee import REPORTS
+from fairness.audit_store import REPORTS, AuditStore
 from privacy.audit_log import AuditLog
 from serving.schemas_fairness import WaiverOut, WaiversPage
 
@@ -207,8 +206,11 @@ def test_bodies_that_are_no_moves_are_refused(shop: Any, report_id: str) -> None
     waiver_id = ask(shop, report_id).json()["waiver_id"]
     refused(move(shop, waiver_id, "approve", json={"approver": "me"}), 422, "INVALID_FIELDS", "approver")
     refused(move(shop, waiver_id, "approve", json={"note": " "}), 422, "INVALID_FIELDS", "note")
-    refused(move(shop, waiver_id, "revoke", content=b"{", headers={"content-type": "application/json"}), 400,
-            "MALFORMED_JSON")  # fmt: skip
+    refused(
+        move(shop, waiver_id, "revoke", content=b"{", headers={"content-type": "application/json"}),
+        400,
+        "MALFORMED_JSON",
+    )
     assert listed(shop)[0]["status"] == "requested"
 
 

@@ -20,8 +20,10 @@ def all_pages(ids: list[str], limit: int) -> list[list[str]]:
             return pages
 
 
-@given(st.lists(st.text(min_size=1, max_size=8).filter(lambda text: text.isprintable()), unique=True, max_size=30),
-       st.integers(1, 10))  # fmt: skip
+@given(
+    st.lists(st.text(min_size=1, max_size=8).filter(lambda text: text.isprintable()), unique=True, max_size=30),
+    st.integers(1, 10),
+)
 def test_pages_make_up_the_list(ids: list[str], limit: int) -> None:
     pages = all_pages(ids, limit)
     assert [one for page in pages for one in page] == ids

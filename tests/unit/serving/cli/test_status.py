@@ -33,10 +33,19 @@ def doctor(call: Callable[..., tuple[int, str]]) -> Doctor:
 def sound(house: Any, cleared: Callable[..., Any]) -> Any:
     """A house with two audited champions."""
     storage = house.settings.storage
-    facts = ManifestFacts.model_validate(load_champion(storage.bundles, "demand").manifest.model_dump(
-        include=set(ManifestFacts.model_fields)))  # fmt: skip
-    made = write_bundle(bundle_directory(storage.bundles, "two-tower", "1"), name="two-tower", version="1", facts=facts,
-                        tensors={}, arrays={}, frames={}, texts={})  # fmt: skip
+    facts = ManifestFacts.model_validate(
+        load_champion(storage.bundles, "demand").manifest.model_dump(include=set(ManifestFacts.model_fields))
+    )
+    made = write_bundle(
+        bundle_directory(storage.bundles, "two-tower", "1"),
+        name="two-tower",
+        version="1",
+        facts=facts,
+        tensors={},
+        arrays={},
+        frames={},
+        texts={},
+    )
     cleared(made, house.settings)
     set_champion(storage.bundles, made)
     return house.settings
@@ -109,8 +118,7 @@ def test_a_report_that_clears_nothing_makes_it_complain(sound: Any, doctor: Doct
 def test_waivers_that_end_soon_are_named(
     sound: Any, doctor: Doctor, passing: Callable[..., Any], days: int, *, named: bool
 ) -> None:
-    from fairness.audit_store import AuditStore, attach
-    from fairness.committee import REPORTS
+    from fairness.audit_store import REPORTS, AuditStore, attach
 
     storage, bundle = sound.storage, champion(sound)
     whole = passing("demand", "1", bundle.digest, sound)
@@ -120,13 +128,25 @@ def test_waivers_that_end_soon_are_named(
     )
     report = whole.model_copy(update={"measures": measures, "verdict": "FAIL", "reasons": ("it failed",)})
     store = AuditStore(storage.reports / REPORTS)
-    store.add(report, sign_report(report, load_signer(storage.keys, AUDIT_KEYS, create=False), report.created_at),
-              page="", notice="")  # fmt: skip
+    store.add(
+        report,
+        sign_report(report, load_signer(storage.keys, AUDIT_KEYS, create=False), report.created_at),
+        page="",
+        notice="",
+    )
     attach(bundle.directory, store.open(report.report_id))
     assert doctor()[1]["audit demand"].startswith("refused: ")
     committee, ends = committee_of(sound), datetime.now(UTC) + timedelta(days=days)
-    waiver = committee.request_waiver(report.report_id, measure=failed.measure, attribute=failed.attribute, group="a",
-                                      reason="r", mitigation="m", expires_at=ends, author="ada")  # fmt: skip
+    waiver = committee.request_waiver(
+        report.report_id,
+        measure=failed.measure,
+        attribute=failed.attribute,
+        group="a",
+        reason="r",
+        mitigation="m",
+        expires_at=ends,
+        author="ada",
+    )
     committee.approve_waiver(waiver.waiver_id, approver="bob")
     code, facts = doctor()
     assert code == 0

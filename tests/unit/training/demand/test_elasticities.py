@@ -76,9 +76,17 @@ def test_draws_follow_the_posterior_and_the_seed(elasticities: Elasticities) -> 
 def test_a_posterior_all_but_above_0_still_gives_numbers_below_0() -> None:
     one = np.ones(1)
     far = Elasticities(
-        np.array(["odd"]), 50 * one, one, np.array(["product"]), np.array([True]),
-        np.array([], dtype=np.str_), np.array([]), np.array([]), -1.0, 1.0,
-    )  # fmt: skip
+        np.array(["odd"]),
+        50 * one,
+        one,
+        np.array(["product"]),
+        np.array([True]),
+        np.array([], dtype=np.str_),
+        np.array([]),
+        np.array([]),
+        -1.0,
+        1.0,
+    )
     assert -0.1 < far.value[0] < 0
     assert np.isfinite(far.draws(100, seed=1)).all()
     assert far.draws(100, seed=1).max() < 0

@@ -33,9 +33,16 @@ def test_the_true_response_pays_on_a_market() -> None:
     panel = market.panel
     usual = np.nanmedian(panel.shelf_price, axis=1, keepdims=True) * np.ones(panel.units.shape)
     seen = ~panel.imputed
-    rows = [np.broadcast_to(values, seen.shape)[seen] for values in (
-        market.base_units[:, None], panel.units, usual, panel.paid_price, market.elasticity[:, None],
-    )]  # fmt: skip
+    rows = [
+        np.broadcast_to(values, seen.shape)[seen]
+        for values in (
+            market.base_units[:, None],
+            panel.units,
+            usual,
+            panel.paid_price,
+            market.elasticity[:, None],
+        )
+    ]
     scores = score_response(rows[0], rows[1], rows[2], rows[3], rows[4])
     assert scores.n_rows > 1000
     assert scores.wape_with < 0.9 * scores.wape_without

@@ -16,9 +16,17 @@ def told(market: Market, location: np.ndarray, scale: float) -> Elasticities:
     n = len(location)
     none = np.array([])
     return Elasticities(
-        market.panel.product_ids, location, np.full(n, scale), np.full(n, "product"), np.full(n, True),
-        np.array([], dtype=np.str_), none, none, -1.5, 1.0,
-    )  # fmt: skip
+        market.panel.product_ids,
+        location,
+        np.full(n, scale),
+        np.full(n, "product"),
+        np.full(n, True),
+        np.array([], dtype=np.str_),
+        none,
+        none,
+        -1.5,
+        1.0,
+    )
 
 
 def correlation(market: Market) -> float:
@@ -65,9 +73,17 @@ def test_discounts_lie_where_the_design_puts_them() -> None:
 
 def test_noise_is_as_dispersed_as_designed() -> None:
     still = replace(
-        SMALL, n_weeks=400, shock_sd=0.0, category_shock_sd=0.0, season=0.0, cost_sd=0.0, promotion_rate=0.0,
-        median_units=50.0, units_sd=0.0, dispersion=0.3,
-    )  # fmt: skip
+        SMALL,
+        n_weeks=400,
+        shock_sd=0.0,
+        category_shock_sd=0.0,
+        season=0.0,
+        cost_sd=0.0,
+        promotion_rate=0.0,
+        median_units=50.0,
+        units_sd=0.0,
+        dispersion=0.3,
+    )
     units = make_market(still, 1).panel.units
     assert units.mean() == pytest.approx(50, rel=0.03)
     assert (units.var() - units.mean()) / units.mean() ** 2 == pytest.approx(0.3, rel=0.1)

@@ -23,8 +23,14 @@ from training.two_tower.bundling import bundle_parts
 from training.two_tower.fit import Fitted
 from training.two_tower.histories import PROFILE_FIELDS
 from training.two_tower.recommender import TwoTowerRecommender
+from training.two_tower.stage import set_up
 
 LIST_LENGTH = 60
+
+
+def ranked(bundle: Bundle, settings: Settings) -> AuditLists:
+    stage = set_up(bundle, settings, lambda _: None)
+    return recommendation_lists(stage, settings, lambda _: None)
 
 
 def written(fitted: Fitted, directory: Path, train_until: datetime) -> Bundle:
@@ -60,7 +66,7 @@ def bundle(town: Any, fitted: Fitted, tmp_path_factory: pytest.TempPathFactory) 
 
 @pytest.fixture(scope="module")
 def audited(bundle: Bundle, settings: Settings) -> AuditLists:
-    return recommendation_lists(bundle, settings, lambda _: None)
+    return ranked(bundle, settings)
 
 
 def test_lists_are_those_of_the_backtest(audited: AuditLists, fitted: Fitted, town: Any, settings: Settings) -> None:
@@ -128,7 +134,7 @@ def test_who_is_small_is_told_by_the_policy_and_not_by_the_bundle(
 ) -> None:
     suppliers = settings.fairness.suppliers.model_copy(update={"small_share": 0.9})
     fairness = settings.fairness.model_copy(update={"suppliers": suppliers})
-    stricter = recommendation_lists(bundle, settings.model_copy(update={"fairness": fairness}), lambda _: None)
+    stricter = ranked(bundle, settings.model_copy(update={"fairness": fairness}))
     brands, makers, sales = (stricter.products[name].to_numpy() for name in ("brand", "manufacturer_id", "popularity"))
     assert stricter.products["supplier_class"].tolist() == supplier_classes(brands, makers, sales, suppliers).tolist()
     assert (stricter.products["supplier_class"] == "small").sum() > (
@@ -156,10 +162,10 @@ def test_a_score_that_is_no_number_is_refused(
 
     monkeypatch.setattr(TwoTowerRecommender, "rank", broken)
     with pytest.raises(ListsMalformed, match="1 of 48 hold a score that is not finite"):
-        recommendation_lists(bundle, settings, lambda _: None)
+        ranked(bundle, settings)
 
 
 def test_a_window_that_the_data_does_not_hold_is_refused(bundle: Bundle, settings: Settings) -> None:
     longer = settings.model_copy(update={"evaluation": settings.evaluation.model_copy(update={"test_weeks": 9})})
     with pytest.raises(TestWindowUnavailable):
-        recommendation_lists(bundle, longer, lambda _: None)
+        ranked(bundle, longer)

@@ -21,6 +21,7 @@ from training.two_tower.histories import from_arrow
 from training.two_tower.recommender import TwoTowerRecommender
 from training.two_tower.scorer import Scorer
 from training.two_tower.snapshots import customer_rows
+from training.two_tower.stage import set_up
 from training.two_tower.trade_off import COLUMNS, curve, trade_off
 
 STRENGTHS = (0.0, 0.5, 1.0)
@@ -138,7 +139,7 @@ def test_it_is_measured_from_the_bundle_alone(
     fairness = town.settings.fairness.model_copy(update={"suppliers": suppliers})
     settings = town.settings.model_copy(update={"fairness": fairness})
     said: list[str] = []
-    measured = trade_off(bundle_with(roomy, "1"), settings, said.append)
+    measured = trade_off(set_up(bundle_with(roomy, "1"), settings, said.append), settings, said.append)
     pd.testing.assert_frame_equal(measured, points)
     assert said[-1] == "trade-off: 3 strengths of the re-ranking for suppliers"
 
@@ -147,7 +148,8 @@ def test_a_version_without_weights_has_no_curve(
     town: Any, roomy: Scorer, model: TwoTowerRecommender, test_set: TestSet, bundle_with: Callable[..., Bundle]
 ) -> None:
     plain = roomy.with_exposure(None)
-    assert trade_off(bundle_with(plain, "2"), town.settings, lambda _: None).empty
+    stage = set_up(bundle_with(plain, "2"), town.settings, lambda _: None)
+    assert trade_off(stage, town.settings, lambda _: None).empty
     empty = curve(plain, model, test_set, STRENGTHS, 10, town.settings.evaluation)
     assert empty.columns.tolist() == list(COLUMNS)
     assert empty.empty
