@@ -5,7 +5,10 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from configs.bench import BenchSettings
 from configs.demand import DemandSettings
+from configs.experiments import ExperimentSettings
+from configs.exploration import ExplorationSettings, PolicyEvaluationSettings
 from configs.fairness import FairnessSettings
 from configs.fields import (
     PROJECT_ROOT,
@@ -18,6 +21,7 @@ from configs.fields import (
 )
 from configs.pricing import PricingSettings
 from configs.privacy import PrivacySettings
+from configs.ranker import RankerSettings
 
 __all__ = ["PROJECT_ROOT", "PrivacySettings", "Section"]
 
@@ -182,6 +186,7 @@ class EvaluationSettings(Section):
     popularity_days: PositiveDays
     ease_lambda: Annotated[float, Field(gt=0, le=1e6)]
     seed: Annotated[int, Field(ge=0, le=2**32 - 1)]
+    policy: PolicyEvaluationSettings
 
 
 class DemandPromotionSettings(Section):
@@ -214,6 +219,7 @@ class RecommendSettings(Section):
     max_limit: Annotated[int, Field(ge=1, le=100)]
     main_parameters: tuple[str, ...]
     main_parameters_non_profiled: tuple[str, ...]
+    exploration: ExplorationSettings
 
     @model_validator(mode="after")
     def _default_fits(self) -> Self:
@@ -265,8 +271,11 @@ class Settings(Section):
     privacy: PrivacySettings
     features: FeatureSettings
     two_tower: TwoTowerSettings
+    ranker: RankerSettings
     demand: DemandSettings
     evaluation: EvaluationSettings
+    experiments: ExperimentSettings
+    bench: BenchSettings
     fairness: FairnessSettings
     pricing: PricingSettings
     promotion: PromotionSettings

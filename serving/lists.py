@@ -8,20 +8,25 @@ from typing import Any, Final
 import numpy as np
 
 from serving.ports import Mask, Ranked, Ranker
-from serving.reasons import reason
+from serving.reasons import reason, reason_of_cause
 from serving.shelf import Shelf
 
-PROPENSITY: Final = 1.0  # the policy draws nothing at random: what it shows, it always shows
+ALWAYS: Final = 1.0  # what nothing is drawn for, it always shows
 
 
 @dataclass(frozen=True)
 class Pick:
-    """One product chosen for a list."""
+    """One product chosen for a list; `propensity` is the probability that it stood in this place of it.
+
+    `cause` is the code of what it owes its place to, where the model tells; else the source says why.
+    """
 
     position: int
     score: float
     source: str
     because: int
+    propensity: float = ALWAYS
+    cause: str | None = None
 
 
 def picks_of(ranked: Ranked) -> list[Pick]:
@@ -59,7 +64,7 @@ def items_of(
     items = []
     for rank, pick in enumerate(picks, start=1):
         where = ", in your basket" if pick.because in basket else ", which you know" if profiled else ""
-        reasons = [reason(pick.source, pick.position, pick.because, shelf=shelf, where=where)] if explain else []
+        reasons = [_reason(pick, shelf, where)] if explain else []
         items.append(
             {
                 "product_id": shelf.product_ids[pick.position],
@@ -67,11 +72,17 @@ def items_of(
                 "score": round(pick.score, 6),
                 "source": pick.source,
                 "reasons": reasons,
-                "propensity": PROPENSITY,
+                "propensity": pick.propensity,
                 "sponsored": False,
             }
         )
     return items
+
+
+def _reason(pick: Pick, shelf: Shelf, where: str) -> dict[str, Any]:
+    if pick.cause is None:
+        return reason(pick.source, pick.position, pick.because, shelf=shelf, where=where)
+    return reason_of_cause(pick.cause, pick.position, pick.because, shelf=shelf)
 
 
 def recorded(items: list[dict[str, Any]], shown_as: str) -> list[dict[str, Any]]:

@@ -10,6 +10,7 @@ _CODES: Final = {
     "similar": "SIMILAR_PRODUCT",
     "together": "BOUGHT_TOGETHER",
     "popular": "SELLS_WELL",
+    "explore": "TRIED_OUT",
 }
 _PLAIN: Final = {
     "repeat": "{name}: you have bought it before.",
@@ -17,6 +18,7 @@ _PLAIN: Final = {
     "similar": "{name}: similar to what you look at.",
     "together": "{name}: often bought in the same basket.",
     "popular": "{name}: sells well at the moment.",
+    "explore": "{name}: put here by chance, to learn who likes it.",
 }
 _BECAUSE: Final = {
     "repeat": "{name}: you have bought it before.",
@@ -24,6 +26,16 @@ _BECAUSE: Final = {
     "similar": "{name}: similar to {because}{where}.",
     "together": "{name}: often bought together with {because}{where}.",
     "popular": "{name}: sells well at the moment.",
+}
+
+_CAUSES: Final = {  # what removing lowers a product; see training.causes
+    "BOUGHT_REGULARLY": "{name}: you buy it regularly.",
+    "DUE_AGAIN": "{name}: going by how often you buy it, it is time again.",
+    "FITS_YOUR_PURCHASES": "{name}: often chosen by customers whose purchases are like yours.",
+    "KIND_YOU_BUY": "{name}: you often buy products of this kind.",
+    "POPULAR_AT_YOUR_STORE": "{name}: sells well at your store.",
+    "ON_OFFER": "{name}: reduced or advertised lately.",
+    "SELLS_WELL": "{name}: sells well at the moment.",
 }
 
 
@@ -42,3 +54,19 @@ def reason(source: str, position: int, because: int, *, shelf: Shelf, where: str
         return {"code": _CODES[source], "text": _PLAIN[source].format(name=name), "product_ids": []}
     text = _BECAUSE[source].format(name=name, because=shelf.names[because], where=where)
     return {"code": _CODES[source], "text": text, "product_ids": [shelf.product_ids[because]]}
+
+
+def reason_of_cause(code: str, position: int, because: int, *, shelf: Shelf) -> dict[str, Any]:
+    """Explain one product by what it owes its place to.
+
+    Args:
+        code: Of a cause without which the model would have put the product lower.
+        position: The product.
+        because: A product of the customer's that the cause comes from, -1 for none.
+        shelf: Names and ids.
+    """
+    name = shelf.names[position]
+    if code == "FITS_YOUR_PURCHASES" and because not in (-1, position):
+        text = _BECAUSE["two_tower"].format(name=name, because=shelf.names[because])
+        return {"code": code, "text": text, "product_ids": [shelf.product_ids[because]]}
+    return {"code": code, "text": _CAUSES[code].format(name=name), "product_ids": []}

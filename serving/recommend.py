@@ -12,6 +12,7 @@ from configs.settings import RecommendSettings
 from privacy.consent import PERSONALIZATION
 from serving.champion import Champion
 from serving.decisions import Decision, DecisionLog, new_decision_id
+from serving.exploration import Explorer
 from serving.filters import Allowed, allow
 from serving.lists import Pick, fill_up, items_of, picks_of, recorded, rfc3339
 from serving.log import failed
@@ -53,6 +54,7 @@ class Chosen:
     rung: Rung
     n_filled: int
     allowed: Allowed
+    exploration: dict[str, Any] | None
 
 
 class Recommender:
@@ -86,6 +88,7 @@ class Recommender:
         self._decisions = decisions
         self._settings = settings
         self._now = now
+        self._explorer = Explorer(settings.exploration, consent, now)
 
     def recommend(self, request: RecommendationsRequest, champion: Champion) -> dict[str, Any]:
         """Answer one request.
@@ -101,15 +104,16 @@ class Recommender:
         started = time.perf_counter()
         profile = self._profile(request)
         basket, missing = champion.shelf.positions(request.context.basket)
-        chosen = self._choose(request, champion, profile, basket)
+        decision_id = None if request.dry_run else new_decision_id()
+        chosen = self._choose(request, champion, profile, basket, decision_id)
         profiled = profile.row is not None
         items = items_of(
             chosen.picks, champion.shelf, explain=request.explain, basket=set(basket.tolist()), profiled=profiled
         )
-        texts = self._settings.main_parameters if profiled else self._settings.main_parameters_non_profiled
+        texts = self._main_parameters(profile, chosen)
         recommended(chosen.rung, profile.reason or "").inc()
         answer = {
-            "decision_id": None if request.dry_run else new_decision_id(),
+            "decision_id": decision_id,
             "generated_at": rfc3339(self._now()),
             "took_ms": 0.0,
             "model": champion.card,
@@ -122,7 +126,7 @@ class Recommender:
             "missing_ids": [*missing, *chosen.allowed.missing_ids],
         }
         if not request.dry_run:
-            self._decisions.record(_decision(request, champion, profile, answer))
+            self._decisions.record(_decision(request, champion, profile, answer, chosen.exploration))
         answer["took_ms"] = round((time.perf_counter() - started) * 1000, 3)
         return answer
 
@@ -160,9 +164,15 @@ class Recommender:
         return None
 
     def _choose(
-        self, request: RecommendationsRequest, champion: Champion, profile: Profile, basket: Positions
+        self,
+        request: RecommendationsRequest,
+        champion: Champion,
+        profile: Profile,
+        basket: Positions,
+        decision_id: str | None,
     ) -> Chosen:
         k = self._settings.default_limit if request.limit is None else request.limit
+        n_behind = self._explorer.n_behind(request.placement, k, profile.subject_id, dry_run=request.dry_run)
         n_products = len(champion.shelf)
         stock = self._stock.mask(champion, request.context.store_id) if request.filter.in_stock_only else None
         allowed = allow(request.filter, champion.shelf, stock).without("basket", basket, n_products)
@@ -170,9 +180,18 @@ class Recommender:
         if profile.row is not None and novel:
             bought, _ = champion.shelf.positions(profile.row["product_ids"] or ())
             allowed = allowed.without("exclude_purchased", bought, n_products)
-        picks, rung = _rank(champion, profile.row, basket, allowed, novel=novel, k=k)
+        ranked, rung = _rank(champion, profile.row, basket, allowed, novel=novel, k=k + n_behind)
+        picks, behind = ranked[:k], ranked[k:]
         filled = fill_up(picks, champion.ranker, allowed=allowed.mask, k=k, n_products=n_products)
-        return Chosen([*picks, *filled], rung, len(filled), _account(allowed, short=k - len(picks) - len(filled)))
+        account = _account(allowed, short=k - len(picks) - len(filled))
+        shown, exploration = self._explorer.explore([*picks, *filled], behind, champion.shelf, decision_id or "")
+        return Chosen(shown, rung, len(filled), account, exploration)
+
+    def _main_parameters(self, profile: Profile, chosen: Chosen) -> tuple[str, ...]:
+        if profile.row is None:
+            return self._settings.main_parameters_non_profiled
+        explored = () if chosen.exploration is None else (self._explorer.main_parameter,)
+        return (*self._settings.main_parameters, *explored)
 
 
 def _rank(
@@ -209,7 +228,11 @@ def _subject(request: RecommendationsRequest) -> Literal["customer", "visitor", 
 
 
 def _decision(
-    request: RecommendationsRequest, champion: Champion, profile: Profile, answer: Mapping[str, Any]
+    request: RecommendationsRequest,
+    champion: Champion,
+    profile: Profile,
+    answer: Mapping[str, Any],
+    exploration: Mapping[str, Any] | None,
 ) -> Decision:
     asked = request.model_dump(
         mode="json", include={"limit", "context", "filter", "mode", "placement", "consent"}, exclude_defaults=True
@@ -224,6 +247,7 @@ def _decision(
         "filtered_out": answer["filtered_out"],
         "fallback_used": answer["fallback_used"],
         "guardrails": _guardrails(champion, answer),
+        "exploration": exploration,
         "items": recorded(answer["items"], "items"),
     }
     return Decision(str(answer["decision_id"]), str(answer["generated_at"]), profile.subject_id, facts)

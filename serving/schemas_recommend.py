@@ -108,7 +108,18 @@ class ModelOut(Answer):
 class ReasonOut(Answer):
     """Why a product is on the list."""
 
-    code: Literal["BOUGHT_REGULARLY", "FITS_YOUR_PURCHASES", "SIMILAR_PRODUCT", "BOUGHT_TOGETHER", "SELLS_WELL"]
+    code: Literal[
+        "BOUGHT_REGULARLY",
+        "DUE_AGAIN",
+        "FITS_YOUR_PURCHASES",
+        "KIND_YOU_BUY",
+        "SIMILAR_PRODUCT",
+        "BOUGHT_TOGETHER",
+        "POPULAR_AT_YOUR_STORE",
+        "ON_OFFER",
+        "SELLS_WELL",
+        "TRIED_OUT",
+    ]
     text: str
     product_ids: tuple[str, ...]
 
@@ -122,7 +133,8 @@ class ItemOut(Answer):
     source: Source
     reasons: tuple[ReasonOut, ...]
     propensity: float = Field(
-        description="Probability that this policy shows the product here; 1.0, as nothing is drawn at random."
+        description="Probability that the policy shows this product in this place; below 1.0 where a place may be "
+        "explored."
     )
     sponsored: bool
 
@@ -184,6 +196,11 @@ class DecisionAnswer(Answer):
     filtered_out: dict[str, int]
     fallback_used: bool
     guardrails: tuple[dict[str, Any], ...] = Field(description="Rules that shaped the list: code, kind, strength.")
+    exploration: dict[str, Any] | None = Field(
+        default=None,
+        description="Policy, probability, places that could be explored with the product each holds otherwise, and "
+        "the products that could stand in; null where nothing was drawn.",
+    )
     items: tuple[dict[str, Any], ...] = Field(
         description="product_id, source, score and propensity, best first, by list."
     )

@@ -55,6 +55,7 @@ class Shelf:
         categories: Coded categories.
         brands: Coded brands.
         price_usd: (N,) last shelf price, NaN where unknown.
+        suppliers: Coded classes of suppliers; None for a model that knows none.
     """
 
     product_ids: tuple[str, ...]
@@ -64,6 +65,7 @@ class Shelf:
     categories: Facet
     brands: Facet
     price_usd: npt.NDArray[np.float64]
+    suppliers: Facet | None = None
 
     @classmethod
     def of(cls, product_ids: Iterable[Any], products: Mapping[str, Sequence[Any] | npt.NDArray[Any]]) -> "Shelf":
@@ -71,7 +73,8 @@ class Shelf:
 
         Args:
             product_ids: Ids in catalogue order.
-            products: Columns in the same order: department, category, product_type, brand, price_usd.
+            products: Columns in the same order: department, category, product_type, brand, price_usd; supplier_class
+                where there is one.
         """
         ids = tuple(str(product_id) for product_id in product_ids)
         named = zip(products["product_type"], products["category"], products["department"], strict=True)
@@ -83,6 +86,7 @@ class Shelf:
             categories=Facet.of(products["category"]),
             brands=Facet.of(products["brand"]),
             price_usd=np.asarray(products["price_usd"], dtype=np.float64),
+            suppliers=Facet.of(products["supplier_class"]) if "supplier_class" in products else None,
         )
 
     def __len__(self) -> int:

@@ -17,6 +17,7 @@ from serving.cli import (
     bench,
     demo,
     evaluate,
+    experiment,
     features,
     forecast,
     ingest,
@@ -31,12 +32,21 @@ from serving.cli import (
 from serving.cli.output import complain
 from serving.errors import FieldsInvalid, ServingError
 from training.errors import TrainingError
+from training.off_policy.errors import EffectiveSampleTooSmall, PolicyUnsupported
 
 EXIT_USAGE = 2
 EXIT_REFUSED = 3
 EXIT_INTERRUPTED = 130
 
-REFUSALS = (AuditNotPassed, BudgetExceeded, ClearanceRefused, PromotionRefused, VaultAccessDenied)
+REFUSALS = (
+    AuditNotPassed,
+    BudgetExceeded,
+    ClearanceRefused,
+    EffectiveSampleTooSmall,
+    PolicyUnsupported,
+    PromotionRefused,
+    VaultAccessDenied,
+)
 USER_ERRORS = (SettingsError, PrivacyError, FeatureError, FairnessError, TrainingError, ServingError)
 
 _STORAGE_FAULTS: Final[Mapping[int, str]] = {
@@ -61,6 +71,7 @@ app.add_typer(ingest.app, name="ingest")
 app.add_typer(features.app, name="features")
 app.add_typer(train.app, name="train")
 app.add_typer(evaluate.app, name="evaluate")
+app.add_typer(experiment.app, name="experiment")
 app.add_typer(privacy.app, name="privacy")
 app.add_typer(prices.app, name="prices")
 app.add_typer(bench.app, name="bench")

@@ -1,14 +1,16 @@
 """`fairshelf bench`: the benchmarks of the README, with the peers side by side."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from serving.cli.options import AsJson, Overrides, Profile, TradingDay, require_space, settings_of, trading_day
+from serving.cli.options import AsJson, Overrides, Profile, TradingDay, require_space, settings_of, trading_day, utc_day
 from serving.cli.output import Steps, say, show, show_rows
 
 if TYPE_CHECKING:
     from training.benchmarks import Benchmark, BenchmarkRow
+    from training.contest.result import Contest
 
 app = typer.Typer(help="Benchmarks, with the peers side by side.", no_args_is_help=True)
 
@@ -41,6 +43,71 @@ def demand(
     )
     span = f"{evaluation.n_products} products, known to {evaluation.train_until:%Y-%m-%d %H:%M} UTC"
     show_benchmark(benchmark, title=f"Demand: {span}", as_json=as_json)
+
+
+@app.command("recommend")
+def recommend(
+    train_until: Annotated[
+        str | None,
+        typer.Option(
+            "--train-until",
+            "--cutoff",
+            help="Cut-off, YYYY-MM-DD: purchases from midnight UTC of that day on judge, those before it teach.",
+        ),
+    ] = None,
+    task: Annotated[
+        str, typer.Option("--task", help="What is compared: lists, or basket for the completion of baskets.")
+    ] = "lists",
+    peers: Annotated[
+        str | None,
+        typer.Option("--peers", help="Names of peers with commas between them, or none. Default: all; lists only."),
+    ] = None,
+    version: Annotated[
+        str | None,
+        typer.Option(
+            "--version",
+            help="Train ours as this version, or the champion, was; one of these very rows is taken as it is.",
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Folder for figures, page and picture. Default: under storage.root.")
+    ] = None,
+    profile: Profile = None,
+    overrides: Overrides = None,
+    as_json: AsJson = False,
+) -> None:
+    """Train ours and the peers on the same purchases, peers tuned before the cut-off, and judge by what followed."""
+    from training.contest.files import write_contest
+    from training.contest.job import run_contest
+    from training.contest.result import discipline_of
+
+    settings = settings_of(profile, overrides)
+    require_space(settings.storage)
+    contest = run_contest(
+        settings,
+        task=discipline_of(task),
+        train_until=utc_day(train_until),
+        peers=None if peers is None else [name for name in peers.split(",") if name not in ("", "none")],
+        version=version,
+        progress=Steps(),
+    )
+    folder = out or settings.storage.reports / "benchmarks" / f"{task}-{contest.train_until:%Y-%m-%d}"
+    page = write_contest(contest, folder)
+    show_contest(contest, page, as_json=as_json)
+
+
+def show_contest(contest: "Contest", page: Path, *, as_json: bool) -> None:
+    """Show a contest as tables with its notes; as JSON in the form of the contract and what is recorded beside it."""
+    from training.contest.tables import tables
+
+    if as_json:
+        show(contest.model_dump(mode="json"), as_json=True)
+        return
+    for table in tables(contest):
+        show_rows(table.columns, table.rows, title=table.title)
+    for note in contest.notes:
+        say(note)
+    say(f"written to {page.parent}")
 
 
 def show_benchmark(benchmark: "Benchmark", *, title: str, as_json: bool) -> None:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from serving.cli.evaluate_policy import policy
 from serving.cli.options import (
     AsJson,
     Overrides,
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from training.demand.plan import Track
 
 app = typer.Typer(help="Backtest what would have been served.", no_args_is_help=True)
+app.command("policy")(policy)
 
 
 @app.callback()  # without one, typer drops the word of a group's only command

@@ -27,6 +27,7 @@ FACTS: Final[Mapping[Any, tuple[Any, Any]]] = {
     np.datetime64: (np.datetime64("2017-03-06"), np.datetime64("2018-04-09")),
     Sequence[str]: (["red", "green"], ["blue"]),
     Sequence[int]: ([1, 2], [5]),
+    Sequence[float]: ([0.5, 0.5], [0.2, 0.3]),
     Sequence[datetime]: ([datetime(2017, 3, 6, tzinfo=UTC)], []),
     Iterable[str]: (["red", "green"], ["blue"]),
     Iterable[FieldError]: ([FieldError("limit", "too_large", "give 100 or less")], [FieldError("a", "b", "c")] * 2),

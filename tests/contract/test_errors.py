@@ -15,7 +15,17 @@ PACKAGES = ("configs", "privacy", "features", "fairness", "training", "serving")
 MODULES = [importlib.import_module(f"{package}.errors") for package in PACKAGES]
 BRANCHES = [
     importlib.import_module(f"{part}.errors")
-    for part in ("training.demand", "serving.pricing", "privacy.forgetting", "serving.people")
+    for part in (
+        "training.demand",
+        "training.contest",
+        "training.experiments",
+        "training.off_policy",
+        "training.peers",
+        "serving.off_policy",
+        "serving.pricing",
+        "privacy.forgetting",
+        "serving.people",
+    )
 ]
 
 # Names under which a customer's id, or whatever leads to a person, could come in.

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from lightning.pytorch.callbacks import Callback
@@ -32,6 +33,7 @@ from training.two_tower.module import TRAIN_LOSS, VALIDATION_LOSS
 from training.two_tower.private_jobs import fit_private_version
 from training.two_tower.pyfunc import BundlePredictor, input_example
 from training.two_tower.recommender import MODEL_NAME, SECTIONS
+from training.two_tower.scorer import Scorer
 from training.two_tower.sources import Sources, prepare_sources
 
 LOADER_MODULE = "training.two_tower.pyfunc"
@@ -148,6 +150,40 @@ def evaluate_recommender(
     write_evaluation(evaluation, rankings, test_set, out_dir, source_ids=resolved)
     forget_run(checkpoints)
     return evaluation
+
+
+def prepare_run(
+    settings: Settings, *, train_until: datetime | None, test_weeks: int, progress: Progress
+) -> tuple[Holdout, Sources]:
+    """Prepare what a run reads: the window that judges it, and its data.
+
+    Args:
+        settings: All sections.
+        train_until: Cut-off; None holds `test_weeks` back at the end of the data.
+        test_weeks: Length of the window after it.
+        progress: Told each step in words.
+
+    Raises:
+        TestWindowUnavailable: If the data ends before the test window does.
+        LakeMissing, LakeDamaged, LakeVersionMismatch: If there is no usable lake.
+    """
+    holdout = _holdout(settings, train_until, test_weeks)
+    return holdout, _sources(settings, holdout, progress)
+
+
+def fit_for_once(settings: Settings, sources: Sources, progress: Progress) -> Scorer:
+    """Fit as a version would be, and keep nothing: for benchmarks.
+
+    Args:
+        settings: All sections.
+        sources: Data of the run.
+        progress: Told each step in words.
+
+    Raises:
+        CatalogueEmpty, TooFewExamples: If the data does not suffice.
+    """
+    with TemporaryDirectory(prefix="fairshelf-fit-") as folder:
+        return _fit(settings, sources, Path(folder), False, progress, False, ()).scorer
 
 
 def _holdout(settings: Settings, train_until: datetime | None, test_weeks: int) -> Holdout:

@@ -1,0 +1,1 @@
+"""Decisions on record as evidence about policies that were not in charge."""

@@ -1,0 +1,67 @@
+"""From a lake to a ranker."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from configs.loading import load_settings
+from configs.ranker import RankerSettings
+from features.columns import EVENT_TIMESTAMP
+from training.catalogue import Catalogue
+from training.ranker.learning import RankerData, fit_ranker
+from training.ranker.recommender import RankerRecommender
+from training.ranker.sales import SalesLog
+from training.ranker.windows import window_moments
+from training.splits import bought_before
+from training.two_tower.histories import from_arrow
+from training.two_tower.snapshots import customer_rows
+from training.two_tower.sources import Sources, prepare_sources
+
+from .conftest import MOMENT
+
+TRAIN_UNTIL = MOMENT + timedelta(days=14)
+
+
+@pytest.fixture(scope="module")
+def one_window(ranker_settings: RankerSettings) -> RankerSettings:
+    """One window of fourteen days."""
+    few = {name: getattr(ranker_settings, name).model_copy(update={"n_windows": 1}) for name in ("repeat", "novel")}
+    return ranker_settings.model_copy(update=few)
+
+
+@pytest.fixture(scope="module")
+def sources(town_root: Path, one_window: RankerSettings) -> Sources:
+    """The town's features as of every moment that is read."""
+    settings = load_settings("test", [f"storage.root={town_root}"])
+    moments = [TRAIN_UNTIL, *window_moments(TRAIN_UNTIL, one_window)]
+    return prepare_sources(settings.storage, settings.features, TRAIN_UNTIL, moments, lambda _: None)
+
+
+def _data(sources: Sources, purchases: pd.DataFrame) -> RankerData:
+    people = sorted(purchases["customer_id"].unique())
+    log = SalesLog(sources.lake, people, TRAIN_UNTIL)
+    return RankerData(sources.store, log, purchases, people, TRAIN_UNTIL, min_buyers=2)
+
+
+def test_a_fit_reads_nothing_past_its_cutoff(sources: Sources, shelf: Catalogue, one_window: RankerSettings) -> None:
+    known = sources.purchases[sources.purchases[EVENT_TIMESTAMP] < TRAIN_UNTIL]
+    later = known.assign(**{EVENT_TIMESTAMP: known[EVENT_TIMESTAMP] + timedelta(days=200)})
+    first = fit_ranker(_data(sources, known), shelf, one_window)
+    second = fit_ranker(_data(sources, pd.concat([known, later], ignore_index=True)), shelf, one_window)
+    assert first.heads.novel.model_to_string() == second.heads.novel.model_to_string()
+    np.testing.assert_array_equal(first.moment.figures, second.moment.figures)
+
+
+def test_what_it_learnt_ranks_the_town(sources: Sources, shelf: Catalogue, one_window: RankerSettings) -> None:
+    data = _data(sources, sources.purchases)
+    ranker = fit_ranker(data, shelf, one_window)
+    rows = customer_rows(sources.store, data.customer_ids, [TRAIN_UNTIL])
+    bought = bought_before(sources.purchases, shelf, data.customer_ids, TRAIN_UNTIL)
+    stores = [store or "" for store in rows["store_id"].to_pylist()]
+    recommender = RankerRecommender(ranker, data.customer_ids, from_arrow(rows, shelf), stores, bought)
+    positions, _ = recommender.rank(data.customer_ids, task="all", k=4)
+    usual = np.array([np.isin(row, bought[[place]].indices).mean() for place, row in enumerate(positions)])
+    assert usual.mean() > 0.9

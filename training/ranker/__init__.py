@@ -1,0 +1,1 @@
+"""Two stages: candidates from several retrievers, then boosted trees over one pair of customer and product."""

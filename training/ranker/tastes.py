@@ -1,0 +1,54 @@
+"""Kernel ridge regression from what kinds of products a customer buys to what people like him buy now."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Tastes:
+    """A regression of low rank.
+
+    Attributes:
+        inputs: (F, R) float32, from what is known of a customer to directions.
+        outputs: (W, R, N) float32, from directions to each kind of purchase of each product.
+    """
+
+    inputs: npt.NDArray[np.float32]
+    outputs: npt.NDArray[np.float32]
+
+    def interest(self, fields: Ints, values: Floats) -> Floats:
+        """Score every product for one customer from his non-zero inputs, of any length: (W, N)."""
+        n_wanted, _, n_products = self.outputs.shape
+        length = float(np.sqrt(values @ values))
+        if length == 0:
+            return np.zeros((n_wanted, n_products))
+        directions = (values / length).astype(np.float32) @ self.inputs[fields]  # (R,)
+        return np.stack([directions @ outputs for outputs in self.outputs]).astype(np.float64)
+
+
+def fit_tastes(
+    known: sparse.csr_array, wanted: Sequence[sparse.csr_array], *, regularization: float, rank: int
+) -> Tastes:
+    """Regress with the cosine kernel, within its `rank` strongest directions.
+
+    Args:
+        known: (C, F) what is known of each customer.
+        wanted: Each (C, N), one kind of purchases of his.
+        regularization: Ridge penalty; above 0.
+        rank: Directions kept.
+    """
+    lengths = np.sqrt(np.asarray(known.multiply(known).sum(axis=1)).ravel())
+    unit = sparse.csr_array(sparse.diags_array(1 / np.maximum(lengths, 1e-12)) @ known)
+    spread, directions = np.linalg.eigh((unit @ unit.T).toarray().astype(np.float64))
+    kept = slice(max(len(spread) - rank, 0), None)
+    towards = directions[:, kept]  # (C, R)
+    inputs = (unit.T @ towards) / (spread[kept] + regularization)
+    outputs = np.stack([np.ascontiguousarray((purchases.T @ towards).T) for purchases in wanted])
+    return Tastes(inputs.astype(np.float32), outputs.astype(np.float32))
