@@ -11,6 +11,7 @@ import typer
 from configs.errors import SettingsError
 from fairness.errors import AuditNotPassed, ClearanceRefused, FairnessError, PromotionRefused
 from features.errors import FeatureError
+from privacy.auditing.errors import PrivacyAuditNotPassed, PrivacyAuditUnwritten
 from privacy.errors import BudgetExceeded, PrivacyError, VaultAccessDenied
 from serving.cli import (
     audit,
@@ -30,13 +31,23 @@ from serving.cli import (
 )
 from serving.cli.output import complain
 from serving.errors import FieldsInvalid, ServingError
+from serving.people.errors import PersonErased
 from training.errors import TrainingError
 
 EXIT_USAGE = 2
 EXIT_REFUSED = 3
 EXIT_INTERRUPTED = 130
 
-REFUSALS = (AuditNotPassed, BudgetExceeded, ClearanceRefused, PromotionRefused, VaultAccessDenied)
+REFUSALS = (
+    AuditNotPassed,
+    BudgetExceeded,
+    ClearanceRefused,
+    PersonErased,
+    PrivacyAuditNotPassed,
+    PrivacyAuditUnwritten,
+    PromotionRefused,
+    VaultAccessDenied,
+)
 USER_ERRORS = (SettingsError, PrivacyError, FeatureError, FairnessError, TrainingError, ServingError)
 
 _STORAGE_FAULTS: Final[Mapping[int, str]] = {

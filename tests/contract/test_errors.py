@@ -15,7 +15,14 @@ PACKAGES = ("configs", "privacy", "features", "fairness", "training", "serving")
 MODULES = [importlib.import_module(f"{package}.errors") for package in PACKAGES]
 BRANCHES = [
     importlib.import_module(f"{part}.errors")
-    for part in ("training.demand", "serving.pricing", "privacy.forgetting", "serving.people")
+    for part in (
+        "training.demand",
+        "serving.pricing",
+        "privacy.auditing",
+        "privacy.forgetting",
+        "privacy.counting",
+        "serving.people",
+    )
 ]
 
 # Names under which a customer's id, or whatever leads to a person, could come in.

@@ -12,7 +12,7 @@ from privacy.stating import Release, TrainingFacts, make_statement
 from training.errors import PrivateNoiseForeseeable
 from training.two_tower.fit import Fitted, TrainingData
 from training.two_tower.private_charge import LINEAGE, ChargedRun
-from training.two_tower.private_content import public_products
+from training.two_tower.private_content import PublicContent, public_products
 from training.two_tower.private_exposure import private_exposure
 from training.two_tower.private_fit import PrivateFit
 from training.two_tower.private_plan import PrivatePlan, private_plan
@@ -75,14 +75,14 @@ def fit_private_version(
         PrivateNoiseForeseeable: If noise came from anything but the operating system.
     """
     private = settings.two_tower.private
-    products = public_products(sources.lake)
+    content = PublicContent.of(public_products(sources.lake), private.content_dim)
     progress(f"privacy: planning for epsilon {private.target_epsilon:g} at delta {private.delta:.0e}")
     plan = private_plan(private)
     ledger = open_ledger(settings.storage, settings.privacy.budget)
     charged = ChargedRun.open(ledger, plan, checkpoints, run=run, lineage=LINEAGE, resume=resume)
     fitted = PrivateFit(
         data=_data(sources),
-        products=products,
+        content=content,
         features=settings.features,
         settings=settings.two_tower,
         plan=plan,

@@ -290,7 +290,8 @@ class Scorer:
     def _with_sales(self, numeric: npt.NDArray[np.float32]) -> tuple[Tensor, Tensor]:
         """Give (N, F) sales figures and the (D + F + 1, N) product vectors they make."""
         figures = torch.from_numpy(numeric)
-        return figures, self.model.products(self.history_vectors, figures).T.contiguous()
+        vectors = self.model.products(self.history_vectors, figures).transpose(0, 1)  # sparse where private
+        return figures, vectors.contiguous() if vectors.layout == torch.strided else vectors
 
     def _without(self, allowed: Mask | None, product_idx: Ints) -> Mask | None:
         if not len(product_idx):

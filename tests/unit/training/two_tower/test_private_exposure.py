@@ -7,11 +7,13 @@ import numpy as np
 from training.two_tower.private_exposure import N_MADE_UP, made_up_histories
 from training.two_tower.private_popularity import ReleasedPopularity
 
-POPULARITY = ReleasedPopularity(np.array([90.0, 1e-6, 5, 5, 60, 1e-6]), np.array([0, 4]))
+POPULARITY = ReleasedPopularity(np.array([90.0, 1e-6, 5, 5, 60, 1e-6]), np.ones(6), np.array([0, 4]))
 
 
 def test_made_up_customers_buy_what_is_popular_each_product_once() -> None:
-    histories = made_up_histories(ReleasedPopularity(np.r_[np.full(60, 50.0), np.full(60, 1e-6)], np.arange(60)), 7)
+    histories = made_up_histories(
+        ReleasedPopularity(np.r_[np.full(60, 50.0), np.full(60, 1e-6)], np.ones(120), np.arange(60)), 7
+    )
     assert len(histories) == N_MADE_UP
     for row in range(N_MADE_UP):
         bought = histories.product_idx[histories.offsets[row] : histories.offsets[row + 1]]

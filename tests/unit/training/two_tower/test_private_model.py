@@ -14,7 +14,8 @@ from training.evaluation_results import TASKS
 from training.manifest import ManifestFacts
 from training.two_tower.bundling import bundle_parts
 from training.two_tower.histories import Histories, from_row
-from training.two_tower.private_model import OwnRateHead, PrivateTowers
+from training.two_tower.private_model import FrozenProducts, OwnRateHead, PrivateTowers
+from training.two_tower.private_popularity import ReleasedPopularity
 from training.two_tower.products import NUMERIC_FIELDS
 from training.two_tower.scorer import Scorer
 from training.two_tower.together import N_COMPANIONS
@@ -22,15 +23,19 @@ from training.two_tower.together import N_COMPANIONS
 IDS = ("beer", "bread", "chips", "eggs", "jam", "milk", "salt", "tea")
 NONE: npt.NDArray[np.int64] = np.empty(0, dtype=np.int64)
 COUNTS = np.array([5.0, 40, 8, 20, 3, 60, 2, 9])
+FIRST = np.array([2.0, 9, 8, 4, 3, 6, 1, 9])
+GROUPS = [[0, 2], [0, 3], [1, 3], [1, 4], [0, 4], [1, 2], [0, 2], [1, 4]]
+CONSTANTS = [30.0, 0.6, -0.2, 0.3, 0.25]
 
 
 @pytest.fixture
 def private_scorer() -> Scorer:
-    """Eight products, random content of three dimensions, released counts, a random adapter."""
+    """Eight products in groups of two levels, released counts, random scales."""
     generator = torch.Generator().manual_seed(4)
     vectors = torch.nn.functional.normalize(torch.randn(8, 3, generator=generator), dim=1)
-    weights = torch.rand(8, generator=generator) + 0.2
-    towers = PrivateTowers(vectors, weights, torch.randn(3, 3, generator=generator))
+    signals = torch.from_numpy(ReleasedPopularity(COUNTS, FIRST, np.arange(8)).signals)
+    frozen = FrozenProducts(vectors, torch.tensor(GROUPS), torch.rand(5, generator=generator) + 0.2, signals)
+    towers = PrivateTowers(frozen, torch.tensor(CONSTANTS), torch.tensor([[0.7, 0.4]]))
     head = OwnRateHead.of(half_life_short_days=30, half_life_long_days=90, window_days=14, new_products=5)
     numeric = np.zeros((8, len(NUMERIC_FIELDS)), dtype=np.float32)
     numeric[:, 0] = np.log(COUNTS / COUNTS.sum())
@@ -52,23 +57,43 @@ def private_scorer() -> Scorer:
     )
 
 
-def test_pooling_is_the_mean_of_three_weighted_pools(
-    private_scorer: Scorer, histories_of: Callable[..., Histories]
+def slow_score(towers: PrivateTowers, histories: Histories, row: int, product: int) -> float:
+    """What the history says of each of the product's groups, and the customer's mix of the two signals."""
+    rarity = towers.products.rarity.numpy()
+    mine = range(histories.offsets[row], histories.offsets[row + 1])
+    session = histories.session_idx[histories.session_offsets[row] : histories.session_offsets[row + 1]]
+    score = 0.0
+    for level, scale in enumerate((0.7, 0.4)):
+        group = GROUPS[product][level]
+        own = sum(0.5 ** (histories.pairs[i, 3] / 30) for i in mine if GROUPS[histories.product_idx[i]][level] == group)
+        own += sum(GROUPS[bought][level] == group for bought in session)
+        score += scale * np.log1p(own * rarity[group])
+    active = float(np.clip(np.log1p(len(mine)) - 5.5, -2.5, 1.5))
+    popular, first = (0.6 - 0.2 * active, 0.3 + 0.25 * active) if len(mine) else (1.0, 0.0)
+    prior = popular * np.log(COUNTS[product] / COUNTS.sum()) + first * np.log(FIRST[product] / FIRST.sum())
+    return float(score + prior)
+
+
+def test_the_score_is_that_of_the_slow_obvious_version(
+    private_scorer: Scorer, histories_of: Callable[..., Histories], row_of: Callable[..., dict[str, Any]]
 ) -> None:
-    histories = histories_of(["milk", "beer"], [])
+    histories = histories_of(["milk", "beer", "tea"], [], row_of(["bread"], session=["salt"]))
     towers = private_scorer.model
     assert isinstance(towers, PrivateTowers)
-    vectors, weights = towers.products.vectors.numpy(), towers.products.pool_weights.numpy()
-    pools = []
-    for column, change in ((1, lambda x: x), (2, lambda x: x), (0, np.log1p)):
-        total = np.zeros(3)
-        for product, pair in zip(histories.product_idx, histories.pairs, strict=True):
-            total += change(pair[column]) * weights[product] * vectors[product]
-        pools.append(total / np.linalg.norm(total))
-    mean = np.mean(pools, axis=0)
-    pooled = towers.pooled(histories).numpy()
-    np.testing.assert_allclose(pooled[0], mean / np.linalg.norm(mean), atol=1e-6)
-    assert not pooled[1].any()
+    with torch.no_grad():
+        scores = towers.queries(private_scorer.history_vectors, histories) @ private_scorer.product_vectors
+    for row in range(3):
+        for product in range(8):
+            assert scores[row, product].item() == pytest.approx(slow_score(towers, histories, row, product), rel=1e-5)
+
+
+def test_fresh_towers_share_what_is_frozen_and_start_over(private_scorer: Scorer) -> None:
+    towers = private_scorer.model
+    assert isinstance(towers, PrivateTowers)
+    fresh = towers.fresh(0.3)
+    assert fresh.products is towers.products
+    assert fresh.adapter.weight.tolist() == [[pytest.approx(0.3)] * 2]
+    assert towers.adapter.weight.tolist() != fresh.adapter.weight.tolist()
 
 
 def test_a_customer_without_history_sees_the_released_popularity(
@@ -143,8 +168,11 @@ def test_it_comes_back_from_its_bundle_and_ranks_identically(
     tensors, arrays, frames = bundle_parts(private_scorer)
     assert set(tensors) == {
         "model.adapter.weight",
+        "model.constants",
         "model.products.vectors",
-        "model.products.pool_weights",
+        "model.products.groups",
+        "model.products.rarity",
+        "model.products.signals",
         "head.constants",
     }
     parts: dict[str, Any] = {"tensors": tensors, "arrays": arrays, "frames": frames}
