@@ -161,6 +161,8 @@ class PrivateTrainingSettings(Section):
     content_dim: Annotated[int, Field(ge=2, le=256)]
     adapter_start: Annotated[float, Field(ge=0, le=20)]
     adapter_share: Annotated[float, Field(gt=0, le=1)]
+    small_target: Annotated[float, Field(ge=0, le=1)]
+    known_products_per_window: Annotated[float, Field(ge=0, le=1000)]
     new_products_per_window: Annotated[float, Field(gt=0, le=1000)]
 
 

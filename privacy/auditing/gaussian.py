@@ -75,7 +75,10 @@ def separation(scores: Scores, included: Coins, *, confidence: float) -> Separat
     def error(at: float) -> float:
         return float(nct.sf(mu * scale, freedom, at * scale)) - (1 - confidence)
 
-    low = 0.0 if mu <= 0 or error(0.0) >= 0 else float(brentq(error, 0.0, min(mu, _MOST_MU), xtol=1e-9))
+    top = min(mu, _MOST_MU)
+    if mu <= 0 or error(0.0) >= 0:
+        return Separation(mu, 0.0, n_in, n_out)
+    low = top if error(top) <= 0 else float(brentq(error, 0.0, top, xtol=1e-9))  # beyond the most, the most is proven
     return Separation(mu, low, n_in, n_out)
 
 

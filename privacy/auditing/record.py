@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 RECORD_FORMAT: Final = 1
 
-Release = Literal["counts", "engine", "training"]
+Release = Literal["counts", "engine", "training", "levels", "responses"]
 Test = Literal[
     "one-run, all sums seen",
     "one-run, weights alone",
@@ -37,7 +37,7 @@ TRAINING_TESTS: Final[tuple[Test, ...]] = (
     "sensitivity",
     "loader",
 )
-N_COUNT_CHANCES: Final = 3  # tests of the counts in which chance decides
+N_COUNT_CHANCES: Final = 3  # tests of the counts, or of other sums, in which chance decides
 N_ENGINE_CHANCES: Final = 6  # of the engine
 N_TRAINING_CHANCES: Final = 2  # of the training
 
@@ -51,7 +51,8 @@ class Finding(_Part):
 
     Attributes:
         release: What was tested: the counts; the engine of private training with the version's plan, on a model with a
-            parameter for each canary; the version's own training, from the loader on.
+            parameter for each canary; the version's own training, from the loader on; sums of what sold in all, and of
+            what sold under promotions.
         test: How.
         value: What was found: a lower bound on epsilon, a length, a p-value; `unit` says which.
         limit: What the claim allows.
@@ -83,13 +84,30 @@ class Finding(_Part):
 
 
 class Claim(_Part):
-    """What a version promises, and what each of its releases may reveal by itself."""
+    """What a version promises, and what each of its releases may reveal by itself; None where it was not released."""
 
     mechanism: Literal["dp-sgd", "dp-counts"]
     epsilon: float
     delta: float
-    counts_epsilon: float
-    training_epsilon: float | None
+    counts_epsilon: float | None = None
+    training_epsilon: float | None = None
+    levels_epsilon: float | None = None
+    responses_epsilon: float | None = None
+
+    @property
+    def wanted(self) -> list[tuple[Release, Test]]:
+        """Every test that must have been made; one who claims no release at all has the counts to show."""
+        released: dict[Release, float | None] = {
+            "counts": self.counts_epsilon,
+            "levels": self.levels_epsilon,
+            "responses": self.responses_epsilon,
+        }
+        sums = [release for release, alone in released.items() if alone is not None] or ["counts"]
+        wanted: list[tuple[Release, Test]] = [(release, test) for release in sums for test in COUNT_TESTS]
+        if self.mechanism == "dp-sgd":
+            wanted += [("engine", test) for test in ENGINE_TESTS]
+            wanted += [("training", test) for test in TRAINING_TESTS]
+        return wanted
 
 
 class AuditRecord(_Part):
@@ -126,11 +144,10 @@ class AuditRecord(_Part):
 
     @property
     def reasons(self) -> list[str]:
-        """All that speaks against the claim: tests that failed, and tests that are missing."""
-        wanted = [("counts", test) for test in COUNT_TESTS]
-        if self.claim.mechanism == "dp-sgd":
-            wanted += [("engine", test) for test in ENGINE_TESTS]
-            wanted += [("training", test) for test in TRAINING_TESTS]
+        """All that speaks against the claim: tests that failed, tests that are missing, tests of something else."""
+        wanted = self.claim.wanted
         held = {(finding.release, finding.test) for finding in self.findings}
+        failed = [finding.reason for finding in self.findings if not finding.passed]
         missing = [f"{release}, {test}: it was not tested" for release, test in wanted if (release, test) not in held]
-        return [finding.reason for finding in self.findings if not finding.passed] + missing
+        unclaimed = [f"{release}, {test}: the claim names no such release" for release, test in held - set(wanted)]
+        return failed + missing + sorted(unclaimed)

@@ -6,18 +6,16 @@ digest the signed record names, and decide nothing.
 """
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
-
-from pydantic import BaseModel, ConfigDict, ValidationError
 
 from configs.settings import Settings, TwoTowerSettings
 from fairness.groups import Grouping
 from fairness.signing import AUDIT_KEYS, load_signer
 from privacy.accounting import epsilon
-from privacy.auditing.errors import NothingPromised, PrivacyAuditUnwritten, VersionOutdated
+from privacy.auditing.errors import NothingPromised, PrivacyAuditUnwritten
 from privacy.auditing.probe import probe
 from privacy.auditing.record import (
     N_COUNT_CHANCES,
@@ -37,10 +35,12 @@ from privacy.auditing.record_store import (
     write_record,
 )
 from privacy.auditing.trial import try_guessing, try_sampling
+from serving.auditing.examined import Examined, MembershipReport, settings_of_version
+from serving.auditing.private_demand import examine_demand
 from training.artifact import Bundle
+from training.demand.forecaster import MODEL_NAME as DEMAND
 from training.two_tower.fit import snapshot_times
 from training.two_tower.private_membership import (
-    AttackedRelease,
     Marks,
     attack_counts,
     attack_training,
@@ -55,8 +55,8 @@ from training.two_tower.sources import Sources, prepare_sources
 
 Progress = Callable[[str], None]
 GroupingsOf = Callable[[Sequence[str]], Sequence[Grouping]]
+Examiner = Callable[[Bundle, Settings, GroupingsOf, Callable[[], datetime], Progress], Examined]
 
-_AUDITED: Final = (MODEL_NAME,)
 _NOTES: Final = (
     "Every figure here is of made-up customers in a twin that was trained with the version's own constants on the "
     "popularity that it released; nobody real was read, and nothing was charged.",
@@ -70,25 +70,12 @@ _NOTES: Final = (
 )
 
 
-class MembershipReport(BaseModel):
-    """Attacks on real customers: exact figures, for the audit role alone."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    name: str
-    version: str
-    created_at: datetime
-    n_customers: int
-    note: str
-    attacked: tuple[AttackedRelease, ...]
-
-
 @dataclass(frozen=True)
 class PrivacyAudit:
-    """A finished audit: its signed record, and the attacks beside it."""
+    """A finished audit: its signed record, and the attacks beside it, where any were made."""
 
     signed: SignedRecord
-    membership: MembershipReport
+    membership: MembershipReport | None
 
 
 def audit_privacy(
@@ -111,61 +98,83 @@ def audit_privacy(
     """
     began, manifest = now(), bundle.manifest
     signer = load_signer(settings.storage.keys, AUDIT_KEYS, create=settings.fairness.release.create_missing_keys)
-    version = version_of(bundle)
-    findings = _findings(version, settings, progress)
-    membership = _attacked(bundle, version, settings, groupings_of, now, progress)
-    text = membership.model_dump_json(indent=2) + "\n"
-    plan, delta = version.plan, version.private.delta
+    examined = _examiner_of(bundle)(bundle, settings, groupings_of, now, progress)
+    text = None if examined.membership is None else examined.membership.model_dump_json(indent=2) + "\n"
     record = AuditRecord(
         name=manifest.name,
         version=manifest.version,
         bundle_digest=bundle.digest,
         created_at=now(),
-        claim=Claim(
-            mechanism=plan.mechanism,
-            epsilon=manifest.privacy.epsilon or 0.0,
-            delta=delta,
-            counts_epsilon=epsilon((plan.counts,), delta),
-            training_epsilon=None if plan.training is None else epsilon(plan.training.events, delta),
-        ),
+        claim=examined.claim,
         false_alarm=settings.privacy.audit.false_alarm,
         n_canaries=settings.privacy.audit.n_canaries,
         seconds=(now() - began).total_seconds(),
-        findings=findings,
-        membership_digest=hashlib.sha256(text.encode()).hexdigest(),
-        notes=_NOTES,
+        findings=examined.findings,
+        membership_digest=None if text is None else hashlib.sha256(text.encode()).hexdigest(),
+        notes=examined.notes,
     )
     signed = sign_record(record, signer)
     path = report_path(settings.storage.reports, manifest.name, manifest.version)
-    write_private(path.with_name(MEMBERSHIP), text)
+    if text is not None:
+        write_private(path.with_name(MEMBERSHIP), text)
     write_record(path, signed)
     write_record(attached_path(bundle.directory), signed)
-    return PrivacyAudit(signed, membership)
+    return PrivacyAudit(signed, examined.membership)
 
 
-def version_of(bundle: Bundle) -> PrivateVersion:
-    """Read a version's releases and constants from its manifest; its statement must say the same.
+def _examiner_of(bundle: Bundle) -> Examiner:
+    """Find the audit for a bundle's model.
 
     Raises:
         NothingPromised: If the version claims no privacy.
         PrivacyAuditUnwritten: If no audit is written for such a model.
         StatementUnreadable: If its statement does not back the claim.
-        VersionOutdated: If other code trained it.
     """
     manifest = bundle.manifest
     if manifest.privacy.mechanism == "none":
         raise NothingPromised(name=manifest.name, version=manifest.version)
-    if manifest.name not in _AUDITED:
-        raise PrivacyAuditUnwritten(name=manifest.name, known=_AUDITED)
+    if manifest.name not in _EXAMINERS:
+        raise PrivacyAuditUnwritten(name=manifest.name, known=tuple(_EXAMINERS))
     bundle.statement()
-    try:
-        two_tower = TwoTowerSettings.model_validate(manifest.settings["two_tower"])
-    except ValidationError as invalid:
-        first = invalid.errors(include_url=False, include_input=False, include_context=False)[0]
-        problem = f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}"
-        raise VersionOutdated(name=manifest.name, version=manifest.version, problem=problem) from None
+    return _EXAMINERS[manifest.name]
+
+
+def _two_tower(
+    bundle: Bundle, settings: Settings, groupings_of: GroupingsOf, now: Callable[[], datetime], progress: Progress
+) -> Examined:
+    version = version_of(bundle)
+    findings = _findings(version, settings, progress)
+    membership = _attacked(bundle, version, settings, groupings_of, now, progress)
+    plan, delta = version.plan, version.private.delta
+    claim = Claim(
+        mechanism=plan.mechanism,
+        epsilon=bundle.manifest.privacy.epsilon or 0.0,
+        delta=delta,
+        counts_epsilon=epsilon((plan.counts,), delta),
+        training_epsilon=None if plan.training is None else epsilon(plan.training.events, delta),
+    )
+    return Examined(claim, findings, _NOTES, membership)
+
+
+def _demand(
+    bundle: Bundle, settings: Settings, groupings_of: GroupingsOf, now: Callable[[], datetime], progress: Progress
+) -> Examined:
+    del groupings_of, now  # nobody real is attacked
+    return examine_demand(bundle, settings, progress)
+
+
+_EXAMINERS: Final[Mapping[str, Examiner]] = {MODEL_NAME: _two_tower, DEMAND: _demand}
+
+
+def version_of(bundle: Bundle) -> PrivateVersion:
+    """Read a recommender's releases and constants from its manifest.
+
+    Raises:
+        VersionOutdated: If other code trained it.
+    """
+    two_tower = settings_of_version(bundle, "two_tower", TwoTowerSettings)
     plan = private_plan(two_tower.private)
-    return PrivateVersion(Scorer.load(bundle), plan, two_tower, manifest.train_until)
+    return PrivateVersion(Scorer.load(bundle), plan, two_tower, bundle.manifest.train_until)
 
 
 def _findings(version: PrivateVersion, settings: Settings, progress: Progress) -> tuple[Finding, ...]:

@@ -14,6 +14,7 @@ from serving.cli.output import Steps, say, show, show_rows
 if TYPE_CHECKING:
     from fairness.groups import Grouping
     from privacy.auditing.record_store import SignedRecord
+    from serving.auditing.examined import MembershipReport
     from serving.auditing.privacy import PrivacyAudit
     from training.artifact import Bundle
 
@@ -98,11 +99,19 @@ def _show(settings: Settings, found: "PrivacyAudit", *, as_json: bool) -> None:
 
     signed = found.signed
     path = report_path(settings.storage.reports, signed.record.name, signed.record.version)
-    places = {"record": path, "membership": path.with_name(MEMBERSHIP), "signed_by": signed.key_id}
+    places: dict[str, object] = {"record": path, "signed_by": signed.key_id}
+    if found.membership is not None:
+        places["membership"] = path.with_name(MEMBERSHIP)
     if as_json:
         content = signed.record.model_dump(mode="json") | {"passed": signed.record.passed}
         return show(content | {name: str(place) for name, place in places.items()}, as_json=True)
     _show_findings(signed)
+    if found.membership is not None:
+        _show_membership(found.membership)
+    return show(places, as_json=False, title="Privacy audit")
+
+
+def _show_membership(report: "MembershipReport") -> None:
     rows = [
         (
             one.release,
@@ -112,7 +121,7 @@ def _show(settings: Settings, found: "PrivacyAudit", *, as_json: bool) -> None:
             f"{attack.auc:.3f} ({attack.auc_interval[0]:.3f} to {attack.auc_interval[1]:.3f})",
             f"{attack.hits:.2%} ({attack.hits_interval[0]:.2%} to {attack.hits_interval[1]:.2%})",
         )
-        for one in found.membership.attacked
+        for one in report.attacked
         for attack in one.attacks
     ]
     show_rows(
@@ -120,7 +129,6 @@ def _show(settings: Settings, found: "PrivacyAudit", *, as_json: bool) -> None:
         rows,
         title="Membership of real customers: exact, for the audit role",
     )
-    return show(places, as_json=False, title="Privacy audit")
 
 
 def _show_findings(signed: "SignedRecord") -> None:

@@ -187,9 +187,9 @@ class PrivateFit:
         numeric = np.zeros((n, len(NUMERIC_FIELDS)), dtype=np.float32)
         numeric[:, _LOG_PRIOR] = popularity.log_prior
         head = OwnRateHead.of(
-            half_life_short_days=self.features.half_life_short_days,
             half_life_long_days=self.features.half_life_long_days,
             window_days=settings.target_days,
+            known_products=settings.private.known_products_per_window,
             new_products=settings.private.new_products_per_window,
         )
         texts = {name: self.content.products[name].to_numpy(dtype=str) for name in PRODUCT_TEXTS}

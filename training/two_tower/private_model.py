@@ -18,9 +18,7 @@ _TYPICAL_LOG_PRODUCTS: Final = 5.5  # log of the products in a middling history;
 _LEAST_ACTIVE, _MOST_ACTIVE = -2.5, 1.5  # logs beside that; histories past these are treated alike
 _DECAY_OFFSET: Final = 1e-3  # what `bought_features` adds before its logarithm
 _FEWEST, _MOST = 1e-9, 50.0  # purchases expected; within these the log-odds stay finite in float32
-_LOG_SHORT, _LOG_LONG, _KNOWN, _TOWER = (
-    PAIR_FEATURES.index(name) for name in ("log_short", "log_long", "known", "tower_log_p")
-)
+_LOG_LONG, _KNOWN, _TOWER = (PAIR_FEATURES.index(name) for name in ("log_long", "known", "tower_log_p"))
 
 Floats = npt.NDArray[np.float32]
 
@@ -81,6 +79,8 @@ class PrivateTowers(nn.Module):
         adapter: (1, L) to start from.
     """
 
+    n_reserved: Final = 20  # few small suppliers are among the best by noisy counts, and room is for candidates only
+
     def __init__(self, products: FrozenProducts, constants: Tensor, adapter: Tensor) -> None:
         super().__init__()
         self.products = products
@@ -125,15 +125,15 @@ class PrivateTowers(nn.Module):
 
 
 class OwnRateHead(nn.Module):
-    """The chance of a purchase in the target window, by public formula: own past rates, or the towers' share.
+    """The chance of a purchase in the target window, by public formula: own past rate and the towers' share.
 
-    A product bought before is expected as often as the mean of its short and long decayed rates says; a new one as
-    often as its share of the new products that a customer takes up in a window. Nothing is learned, so nothing is
-    charged: the rates are the person's own and never leave his answer.
+    A product bought before is expected as often as its long decayed count says, and a little more where the towers
+    expect it too; a new one as often as its share of the new products that a customer takes up in a window. Nothing is
+    learned, so nothing is charged: the rates are the person's own and never leave his answer.
 
     Args:
-        constants: (4,) expected purchases per unit of short and of long decayed count, new products per window, and
-            the length of the window in days for the record.
+        constants: (4,) expected purchases per unit of long decayed count, purchases per window that the towers share
+            out over products bought before and over new ones, and the length of the window in days for the record.
     """
 
     def __init__(self, constants: Tensor) -> None:
@@ -143,17 +143,18 @@ class OwnRateHead(nn.Module):
 
     @classmethod
     def of(
-        cls, *, half_life_short_days: float, half_life_long_days: float, window_days: float, new_products: float
+        cls, *, half_life_long_days: float, window_days: float, known_products: float, new_products: float
     ) -> "OwnRateHead":
         """Work the constants out of the settings; a decayed count divided by half-life / ln 2 is a rate a day."""
-        per_day = [float(np.log(2)) / half_life for half_life in (half_life_short_days, half_life_long_days)]
-        return cls(torch.tensor([*(window_days * rate for rate in per_day), new_products, window_days]))
+        per_unit = window_days * float(np.log(2)) / half_life_long_days
+        return cls(torch.tensor([per_unit, known_products, new_products, window_days]))
 
     def forward(self, features: Tensor) -> Tensor:
         """Score (n, F) pair features: (n,) log-odds of at least one purchase, purchases being Poisson."""
-        short, long = ((features[:, column].exp() - _DECAY_OFFSET).clamp(min=0) for column in (_LOG_SHORT, _LOG_LONG))
-        own = (self.constants[0] * short + self.constants[1] * long) / 2
-        expected = torch.where(features[:, _KNOWN] > 0, own, self.constants[2] * features[:, _TOWER].exp())
+        rate, known, new, _ = self.constants
+        share = features[:, _TOWER].exp()
+        own = rate * (features[:, _LOG_LONG].exp() - _DECAY_OFFSET).clamp(min=0) + known * share
+        expected = torch.where(features[:, _KNOWN] > 0, own, new * share)
         return torch.log(torch.expm1(expected.clamp(_FEWEST, _MOST)))
 
 

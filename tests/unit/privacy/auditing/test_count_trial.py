@@ -5,8 +5,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy import sparse
 
-from privacy.auditing.count_trial import CountTrial, Entries, clipped_rows, try_counts
+from privacy.auditing.count_trial import CountTrial, Entries, SumTrial, clipped_rows, try_counts, try_sums
 from privacy.auditing.errors import CanariesTooFew
 from privacy.randomness import Floats, Ints, SeededRandomness
 from privacy.releases import ReleasedSums, bounded_sums, release_sums
@@ -77,3 +78,29 @@ def test_who_is_left_out_has_no_entry() -> None:
 def test_too_few_canaries_are_refused() -> None:
     with pytest.raises(CanariesTooFew):
         try_counts(replace(TRIAL, canaries=entries(0, 40)))
+
+
+def test_noise_must_be_on_every_kind_of_sums(by_test: Any) -> None:
+    rows = sparse.csr_array(sparse.eye_array(N, 10 * N))
+    kinds = np.zeros(10 * N, dtype=np.int64)
+    kinds[-50:] = 1
+
+    def release(coins: Any) -> Floats:
+        noise = 1.5 * SeededRandomness(3).gaussian(10 * N)
+        return np.asarray(coins.astype(float) @ rows) + np.where(kinds == 1, 0.2, 1.0) * noise
+
+    trial = SumTrial(
+        rows=rows,
+        others=np.zeros(10 * N),
+        release=release,
+        moved=lambda: 1.0,
+        noise_multiplier=1.5,
+        delta=1e-5,
+        error=1e-3,
+        name="levels",
+        randomness=SeededRandomness(2),
+    )
+    assert by_test(try_sums(trial))["noise"].passed, "fifty bare sums are lost among thousands"
+    found = by_test(try_sums(replace(trial, kinds=kinds)))
+    assert [name for name, one in found.items() if not one.passed] == ["noise"]
+    assert {one.release for one in found.values()} == {"levels"}

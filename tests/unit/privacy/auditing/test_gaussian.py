@@ -31,6 +31,13 @@ def test_a_wrong_way_round_proves_nothing() -> None:
     assert separation(scores, np.arange(100) >= 50, confidence=0.95).low == 0.0
 
 
+def test_canaries_in_plain_sight_prove_as_much_as_can_be_told() -> None:
+    coins = np.arange(100) >= 50
+    found = separation(coins.astype(np.float64), coins, confidence=0.95)  # no noise at all
+    assert found.low == 100
+    assert epsilon_of(found.low, 1e-5) > 5000
+
+
 def test_too_few_canaries_are_refused() -> None:
     with pytest.raises(CanariesTooFew, match="29 canaries were included and 71 left out; at least 30"):
         separation(np.zeros(100), np.arange(100) < 29, confidence=0.95)

@@ -60,3 +60,23 @@ def test_a_test_that_is_missing_is_no_pass(without: tuple[str, str]) -> None:
 
 def test_counts_alone_need_no_training() -> None:
     assert not record(mechanism="dp-counts", without=("counts", "gaussian")).passed
+
+
+def of_sums(*releases: str, **claimed: float) -> AuditRecord:
+    """A record of sums of sales."""
+    findings = tuple(finding(release, test) for release in releases for test in COUNT_TESTS)
+    claim = Claim(mechanism="dp-counts", epsilon=3.0, delta=1e-5, **claimed)
+    return record(mechanism="dp-counts").model_copy(update={"claim": claim, "findings": findings})
+
+
+def test_every_release_that_is_claimed_must_be_tested_and_no_other() -> None:
+    both = {"levels_epsilon": 2.0, "responses_epsilon": 1.0}
+    assert of_sums("levels", "responses", **both).passed
+    assert of_sums("levels", levels_epsilon=2.0).passed
+    assert of_sums("levels", **both).reasons == [f"responses, {test}: it was not tested" for test in COUNT_TESTS]
+    strange = of_sums("levels", "responses", levels_epsilon=2.0).reasons
+    assert strange == sorted(f"responses, {test}: the claim names no such release" for test in COUNT_TESTS)
+
+
+def test_a_claim_that_names_no_release_does_not_pass() -> None:
+    assert of_sums().reasons == [f"counts, {test}: it was not tested" for test in COUNT_TESTS]

@@ -36,7 +36,7 @@ def private_scorer() -> Scorer:
     signals = torch.from_numpy(ReleasedPopularity(COUNTS, FIRST, np.arange(8)).signals)
     frozen = FrozenProducts(vectors, torch.tensor(GROUPS), torch.rand(5, generator=generator) + 0.2, signals)
     towers = PrivateTowers(frozen, torch.tensor(CONSTANTS), torch.tensor([[0.7, 0.4]]))
-    head = OwnRateHead.of(half_life_short_days=30, half_life_long_days=90, window_days=14, new_products=5)
+    head = OwnRateHead.of(half_life_long_days=90, window_days=14, known_products=2, new_products=5)
     numeric = np.zeros((8, len(NUMERIC_FIELDS)), dtype=np.float32)
     numeric[:, 0] = np.log(COUNTS / COUNTS.sum())
     texts = {name: np.array([f"{name}-{i % 2}" for i in range(8)]) for name in ("department", "category", "brand")}
@@ -107,9 +107,8 @@ def test_a_customer_without_history_sees_the_released_popularity(
     assert private_scorer.rank_popular(allowed=None, k=3).product_idx.tolist() == [5, 1, 3]
 
 
-def chance(short: float, long: float) -> float:
-    daily = (np.log(2) / 30 * short + np.log(2) / 90 * long) / 2
-    return float(1 - np.exp(-14 * daily))
+def chance(long: float, share: float) -> float:
+    return float(1 - np.exp(-14 * np.log(2) / 90 * long - 2 * share))
 
 
 def test_repeats_are_judged_by_own_rates_and_new_products_by_their_share(
@@ -118,13 +117,13 @@ def test_repeats_are_judged_by_own_rates_and_new_products_by_their_share(
     row = row_of(["milk", "beer"])
     ranking = private_scorer.rank(row, basket_idx=NONE, allowed=None, task="all", k=8)
     found = dict(zip(ranking.product_idx.tolist(), ranking.scores.tolist(), strict=True))
-    for place, product in enumerate((5, 0)):
-        expected = chance(row["decayed_short"][place], row["decayed_long"][place])
-        assert found[product] == pytest.approx(expected, rel=1e-3)
     histories = from_row(row, private_scorer.catalogue)
     with torch.no_grad():
         queries = private_scorer.model.queries(private_scorer.history_vectors, histories)
         shares = (queries @ private_scorer.product_vectors).softmax(1)[0]
+    for place, product in enumerate((5, 0)):
+        expected = chance(row["decayed_long"][place], float(shares[product]))
+        assert found[product] == pytest.approx(expected, rel=1e-3)
     for product in (1, 2, 3, 4, 6, 7):
         assert found[product] == pytest.approx(float(1 - torch.exp(-5 * shares[product])), rel=1e-3)
     assert [s for p, s in zip(ranking.product_idx, ranking.sources, strict=True) if p in (5, 0)] == ["repeat"] * 2
@@ -142,7 +141,7 @@ def test_scores_are_finite_and_fall(
 
 
 def test_extreme_rates_stay_finite() -> None:
-    head = OwnRateHead.of(half_life_short_days=30, half_life_long_days=90, window_days=14, new_products=5)
+    head = OwnRateHead.of(half_life_long_days=90, window_days=14, known_products=2, new_products=5)
     features = torch.zeros(3, 27)
     features[:, 7] = torch.tensor([1.0, 1.0, 0.0])  # known
     features[:, 1] = features[:, 2] = torch.tensor([np.log(1e-3), np.log(1e6), 0.0])

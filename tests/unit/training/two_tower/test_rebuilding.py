@@ -23,7 +23,7 @@ def test_private_versions_are_told_by_their_adapter() -> None:
     groups = torch.tensor([[0, 2], [0, 3], [1, 3], [1, 2], [0, 2]])
     frozen = FrozenProducts(torch.rand(5, 3), groups, torch.rand(4), torch.rand(5, 2))
     towers = PrivateTowers(frozen, torch.rand(5), torch.rand(1, 2))
-    head = OwnRateHead.of(half_life_short_days=30, half_life_long_days=90, window_days=14, new_products=5)
+    head = OwnRateHead.of(half_life_long_days=90, window_days=14, known_products=2, new_products=5)
     weights = {f"model.{name}": tensor.numpy() for name, tensor in towers.state_dict().items()}
     weights |= {f"head.{name}": tensor.numpy() for name, tensor in head.state_dict().items()}
     model, rebuilt_head = rebuild(weights, torch.empty(5, 0, dtype=torch.int64).numpy())
