@@ -22,8 +22,8 @@ _COVERED: Final = (
 _ASSUMPTIONS: Final = (
     Assumption(
         assumes="Neighbouring data differ by all records of one customer.",
-        met_by="one customer is one example; each customer's gradient is summed, then clipped; counts take a bounded "
-        "number of products per customer.",
+        met_by="one customer is one example; each customer's gradient is summed, then clipped; what a customer "
+        "adds to counts and sums is clipped to a public length.",
     ),
     Assumption(
         assumes="The scales are fixed before the data are read.",

@@ -14,7 +14,7 @@ from training.two_tower.private_loss import FirstPurchases, VocabularyScores
 from training.two_tower.private_model import PrivateTowers
 from training.two_tower.private_popularity import ReleasedPopularity
 
-RELEASE: Final = "popularity and vocabulary"  # what the loss's prior was worked out from
+RELEASE: Final = "popularity, first purchases and vocabulary"  # what the loss's prior was worked out from
 MICROBATCH: Final = 256  # customers whose gradients are held at once; bounds memory, changes no result
 
 

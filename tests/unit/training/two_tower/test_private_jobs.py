@@ -103,12 +103,15 @@ def test_the_manifest_states_what_was_released(trained: Trained, private_setting
     assert 7.9 < promised.epsilon <= private.target_epsilon
     assert (promised.delta, promised.steps, promised.sample_rate) == (private.delta, 12, 0.5)
     assert (promised.expected_batch_size, promised.max_grad_norm) == (24, private.max_grad_norm)
-    assert [charge.what for charge in promised.charges] == ["popularity and vocabulary", "training of the adapter"]
+    assert [charge.what for charge in promised.charges] == [
+        "popularity, first purchases and vocabulary",
+        "training of the adapter",
+    ]
     assert sum(charge.epsilon_alone for charge in promised.charges) > promised.epsilon  # composed, not added up
-    assert any("prices taken from receipts" in line for line in promised.covered)
     assert any("evaluation" in line for line in promised.not_covered)
     statement = read_statement(bundle.text(STATEMENT_FILE))
     assert (statement.epsilon, statement.mu) == (promised.epsilon, promised.mu)
+    assert any("prices taken from receipts" in one.met_by for one in statement.assumptions)
     assert "add-or-remove-one-customer" in bundle.text("model_card.md")
 
 
