@@ -16,7 +16,7 @@ from privacy.dp_examples import TARGET_WEIGHTS, TARGETS, Customers, bounded_targ
 from privacy.dp_gradients import clipped_sum
 from privacy.dp_loss import CatalogueSoftmax, PerCustomerLoss, ReleasedValues, SampledSoftmax
 from privacy.randomness import SeededRandomness
-from privacy.releases import dp_popularity, dp_vocabulary, release_counts
+from privacy.releases import release_sums
 from training.purchases import load_purchases
 from training.two_tower.private_content import LEVELS, content_groups, public_products
 from training.two_tower.private_examples import AFFINITIES, KNOWN, MIX, MOMENTS
@@ -71,16 +71,18 @@ def real(complete_journey_lake: Lake) -> Real:
     before = lines[lines["event_timestamp"] < CUTOFF]
     table = public_products(complete_journey_lake)
     ids, listed = pd.Index(lines["customer_id"].unique()), pd.Index(table["product_id"])
-    counts = release_counts(
-        *positions(before, ids, listed),
-        n_products=len(listed),
-        max_products_per_customer=800,
-        weighting="shared",
-        noise_multiplier=2.0,
+    owners, columns = np.unique(positions(before, ids, listed), axis=1)
+    released = release_sums(
+        owners,
+        columns,
+        np.ones(len(owners)),
+        n_columns=len(listed),
+        max_norm=5.0,
+        noise_multiplier=0.4,
         randomness=SeededRandomness(0),
     )
-    taught = dp_vocabulary(counts, threshold=4 * counts.noise_std)
-    shares = dp_popularity(counts, floor=counts.noise_std)[taught]
+    taught = np.flatnonzero(released.values >= 4 * released.noise_std)
+    shares = released.values[taught] / released.values[taught].sum()
     groups = torch.from_numpy(content_groups(table))[taught]
     old, later = (torch.from_numpy(positions(part, ids, listed[taught])) for part in (before, lines.drop(before.index)))
     everyone = Customers(laid_out(old[0], old[1], later, groups, len(ids)))
