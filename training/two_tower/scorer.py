@@ -277,9 +277,10 @@ class Scorer:
         if allowed is not None:
             open_to_new[:, torch.from_numpy(~allowed)] = -torch.inf
         best, new = open_to_new.topk(min(N_NEW_CANDIDATES, len(self.catalogue)), dim=1)  # (B, M)
+        if self._reserved:
+            open_to_new.scatter_(1, new, -torch.inf)  # once: classes share no product
         for positions in self._reserved:
-            rest = open_to_new.scatter(1, new, -torch.inf)[:, positions]
-            further, places = rest.topk(min(self.model.n_reserved, len(positions)), dim=1)
+            further, places = open_to_new[:, positions].topk(min(self.model.n_reserved, len(positions)), dim=1)
             best, new = torch.cat([best, further], dim=1), torch.cat([new, positions[places]], dim=1)
         kept = torch.isfinite(best)
         return torch.arange(len(histories)).unsqueeze(1).expand_as(new)[kept], new[kept]

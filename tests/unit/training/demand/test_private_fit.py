@@ -1,6 +1,5 @@
 """A private version end to end on the made-up chain: charged once, stated, bundled, served; killed and resumed."""
 
-from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -23,7 +22,6 @@ from training.demand.forecaster import Forecaster
 from training.demand.jobs import TrainedDemand, train_demand
 from training.demand.private_bundle import ReleasedWeeks
 from training.errors import PrivateNoiseForeseeable, PrivateRunUnfinished
-from training.registry import Tracker
 from training.registry_file import ModelEntry, load_registry_file
 from training.two_tower.private_charge import LINEAGE
 
@@ -54,13 +52,6 @@ def capped(settings: Settings, cap_epsilon: float) -> Settings:
 @pytest.fixture(scope="module")
 def entry() -> ModelEntry:
     return load_registry_file(PROJECT_ROOT / "mlflow" / "registry.yaml").model("demand")
-
-
-@pytest.fixture(scope="module")
-def _tracked(tracker: Tracker) -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("MLFLOW_TRACKING_URI", tracker.tracking_uri)
-        yield
 
 
 @pytest.fixture(scope="module")

@@ -63,13 +63,6 @@ def entry() -> ModelEntry:
 
 
 @pytest.fixture(scope="module")
-def _tracked(tracker: Tracker) -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("MLFLOW_TRACKING_URI", tracker.tracking_uri)
-        yield
-
-
-@pytest.fixture(scope="module")
 def town_copy(town: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("private") / "var"
     shutil.copytree(town.settings.storage.root, root)
