@@ -96,6 +96,32 @@ class ForecasterSettings(Section):
     stores: StoreSettings
 
 
+class PrivateDemandSettings(Section):
+    """A demand version under differential privacy: public constants, chosen before the data are read."""
+
+    target_epsilon: Annotated[float, Field(ge=0.05, le=20)]
+    delta: Annotated[float, Field(gt=0, le=1e-4)]
+    min_epsilon_to_fit: Annotated[float, Field(ge=0, le=20)]
+    half_life_weeks: Annotated[float, Field(gt=0, le=520)]
+    max_product_norm: Annotated[float, Field(gt=0, le=1e6)]
+    max_regime_norm: Annotated[float, Field(gt=0, le=1e6)]
+    max_week_norm: Annotated[float, Field(gt=0, le=1e6)]
+    max_store_norm: Annotated[float, Field(gt=0, le=1e6)]
+    min_telling_units: Annotated[float, Field(ge=0, le=1e6)]
+    share_on_regimes: Annotated[float, Field(gt=0, lt=1)]
+    share_on_weeks: Annotated[float, Field(gt=0, lt=1)]
+    share_on_stores: Annotated[float, Field(gt=0, lt=1)]
+    dispersion: Annotated[float, Field(gt=0, le=10)]
+    product_elasticity_sd: Annotated[float, Field(gt=0, le=5)]
+
+    @model_validator(mode="after")
+    def _products_get_the_rest(self) -> Self:
+        spent = self.share_on_weeks + self.share_on_stores
+        if spent >= 1:
+            raise ValueError(f"share_on_weeks and share_on_stores sum to {spent:g}, not below 1")
+        return self
+
+
 class DemandSettings(Section):
     """The forecaster, and what both demand models learn from."""
 
@@ -105,3 +131,4 @@ class DemandSettings(Section):
     forecaster: ForecasterSettings
     elasticity: ElasticitySettings
     evaluation: DemandEvaluationSettings
+    private: PrivateDemandSettings

@@ -84,6 +84,12 @@ class ReleaseSettings(Section):
     create_missing_keys: bool
 
 
+class PrivacyLossSettings(Section):
+    """How what the noise of a private version costs is shared out; looked at in its audit, decides nothing."""
+
+    max_ratio: Annotated[float, Field(gt=1, le=10)]
+
+
 class LiveSettings(Section):
     """The same measures over what was really shown."""
 
@@ -104,6 +110,7 @@ class FairnessSettings(Section):
     suppliers: SupplierSettings
     release: ReleaseSettings
     live: LiveSettings
+    privacy_loss: PrivacyLossSettings
 
     @model_validator(mode="after")
     def _names_agree(self) -> Self:

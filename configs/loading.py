@@ -2,7 +2,9 @@
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from copy import deepcopy
 from difflib import get_close_matches
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -64,7 +66,7 @@ def read_mapping(path: Path) -> Values:
         SettingsFileBroken: If the file is not YAML in UTF-8, not a mapping, or names a key twice.
     """
     try:
-        content = yaml.load(path.read_text(encoding="utf-8"), _StrictLoader)  # noqa: S506 - a SafeLoader
+        content = deepcopy(_parsed(path.read_text(encoding="utf-8")))
     except (yaml.YAMLError, UnicodeDecodeError) as failure:
         raise SettingsFileBroken(path=path, problem=_what(failure)) from None
     if content is None:
@@ -84,6 +86,12 @@ class _StrictLoader(yaml.SafeLoader):
                 raise yaml.constructor.ConstructorError(None, None, f"key {key.value!r} is there twice", key.start_mark)
             seen.add(key.value)
         return super().construct_mapping(node, deep)
+
+
+@lru_cache(maxsize=64)
+def _parsed(text: str) -> Any:
+    """Parse YAML, once for each text: files are read again each time, but they seldom change."""
+    return yaml.load(text, _StrictLoader)  # noqa: S506 - a SafeLoader
 
 
 def _sources(profile: str, overrides: Sequence[str]) -> Iterator[tuple[Values, str]]:

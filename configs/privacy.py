@@ -21,6 +21,7 @@ class SmallCountSettings(Section):
     """Counts of customers that people outside the audit role see."""
 
     scale: Annotated[float, Field(ge=0.1, le=1000)]
+    period_days: PositiveDays
 
 
 class ErasureSettings(Section):
@@ -28,6 +29,13 @@ class ErasureSettings(Section):
 
     retrain_within_days: PositiveDays
     retry_s: Annotated[float, Field(gt=0, le=3600)]
+
+
+class PrivacyAuditSettings(Section):
+    """The empirical audit of a version's privacy claim."""
+
+    n_canaries: Annotated[int, Field(ge=200, le=20_000)]
+    false_alarm: Annotated[float, Field(ge=1e-6, le=0.2)]
 
 
 class PrivacySettings(Section):
@@ -41,3 +49,4 @@ class PrivacySettings(Section):
     small_counts: SmallCountSettings
     retention: RetentionSettings
     erasure: ErasureSettings
+    audit: PrivacyAuditSettings

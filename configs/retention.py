@@ -23,4 +23,5 @@ class RetentionSettings(Section):
     rejects_days: PositiveDays
     checkpoints_days: PositiveDays
     exports_days: PositiveDays
+    evaluations_days: PositiveDays
     mlflow_artifacts_days: PositiveDays

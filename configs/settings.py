@@ -142,15 +142,31 @@ class PrivateTrainingSettings(Section):
     share_on_counts: Annotated[float, Field(ge=0.1, le=0.95)]
     min_epsilon_to_train: Annotated[float, Field(ge=0, le=20)]
     max_products_per_customer: Annotated[int, Field(ge=1, le=1000)]
-    count_days: PositiveDays
+    popularity_half_life_days: PositiveDays
+    popularity_days: PositiveDays
+    first_half_life_days: PositiveDays
+    first_days: PositiveDays
+    first_share: Annotated[float, Field(ge=0.1, le=10)]
+    max_count_norm: Annotated[float, Field(gt=0, le=1000)]
     min_count_noises: Annotated[float, Field(ge=0, le=10)]
+    n_taught: Annotated[int, Field(ge=1, le=10_000)]
+    n_moments: Annotated[int, Field(ge=1, le=200)]
+    popularity_weight: Annotated[float, Field(ge=-5, le=5)]
+    popularity_slope: Annotated[float, Field(ge=-5, le=5)]
+    first_weight: Annotated[float, Field(ge=-5, le=5)]
+    first_slope: Annotated[float, Field(ge=-5, le=5)]
+    affinity_half_life_days: PositiveDays
+    affinity_products: Annotated[float, Field(gt=0, le=10_000)]
     expected_batch_size: PositiveInt
     sample_rate: Annotated[float, Field(gt=0, le=1)]
     steps: Annotated[int, Field(ge=1, le=10_000)]
     max_grad_norm: Annotated[float, Field(gt=0, le=1000)]
     learning_rate: Annotated[float, Field(gt=0, le=100)]
-    adapter_dim: Annotated[int, Field(ge=2, le=256)]
+    content_dim: Annotated[int, Field(ge=2, le=256)]
     adapter_start: Annotated[float, Field(ge=0, le=20)]
+    adapter_share: Annotated[float, Field(gt=0, le=1)]
+    small_target: Annotated[float, Field(ge=0, le=1)]
+    known_products_per_window: Annotated[float, Field(ge=0, le=1000)]
     new_products_per_window: Annotated[float, Field(gt=0, le=1000)]
 
 

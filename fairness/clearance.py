@@ -1,6 +1,9 @@
-"""Whether a bundle may serve: the evidence beside it, the auditor's signature, the policy, the committee's book."""
+"""Whether a bundle may serve: the evidence beside it, the auditor's signature, the policy, the committee's book.
 
-from collections.abc import Callable
+A bundle that promises differential privacy needs the empirical audit of that promise as well.
+"""
+
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -21,6 +24,7 @@ from fairness.errors import (
 )
 from fairness.measures import Measure
 from fairness.policy import Policy
+from fairness.privacy_evidence import judge_privacy
 from fairness.report import Report
 from fairness.signing import AUDIT_KEYS, Verifier, load_verifier, problems_of
 from fairness.verdict import overall
@@ -118,10 +122,13 @@ def require_clearance(
     if evidence is not None:
         _judge_identity(case, evidence, verifier, name, version, bundle_digest)
         _judge_release(case, evidence.report, policy, snapshot_digest)
-        _judge_age(case, evidence, policy.settings.release, now)
+        newest = max(evidence.report.created_at, evidence.signature.created_at)
+        _judge_age(case, "report", evidence.report.created_at, newest, policy.settings.release, now)
         book = _book(case, committee)
         _judge_measures(case, evidence, policy, book, now)
         _judge_sign_offs(case, evidence, policy.settings.release, book)
+    exact = {"name": name, "version": version, "bundle_digest": bundle_digest}
+    _judge_privacy(case, source, verifier, exact, policy.settings.release, now)
     if case.reasons or evidence is None:
         lapsed = bool(case.lapses) and not case.doubts
         refusal = ClearanceLapsed if lapsed else ClearanceRefused
@@ -216,22 +223,40 @@ def _judge_release(case: _Case, report: Report, policy: Policy, snapshot_digest:
         case.faults.append(f"it was audited on data snapshot {found}, but {wanted} is in the lake; audit it again")
 
 
-def _judge_age(case: _Case, evidence: Evidence, release: ReleaseSettings, now: datetime) -> None:
-    """Fault a report from the future, and let one lapse that is too old."""
-    created_at = evidence.report.created_at
-    newest = max(created_at, evidence.signature.created_at)
+def _judge_age(
+    case: _Case, what: str, created_at: datetime, newest: datetime, release: ReleaseSettings, now: datetime
+) -> None:
+    """Fault evidence from the future, and let it lapse when it is too old."""
     if newest > now + timedelta(minutes=release.max_clock_skew_minutes):
         case.faults.append(
-            f"the report is from {newest:%Y-%m-%d %H:%M} UTC, but this machine's clock says {now:%Y-%m-%d %H:%M} UTC, "
+            f"the {what} is from {newest:%Y-%m-%d %H:%M} UTC, but this machine's clock says {now:%Y-%m-%d %H:%M} UTC, "
             f"and {release.max_clock_skew_minutes:g} minutes are allowed; set the clock that is off, or audit again"
         )
     ends = created_at + timedelta(days=release.max_report_age_days)
     case.ends.append(ends)
     if now >= ends:
         case.lapses.append(
-            f"the report is from {created_at:%Y-%m-%d} and expired at {ends:%Y-%m-%d %H:%M} UTC, after "
+            f"the {what} is from {created_at:%Y-%m-%d} and expired at {ends:%Y-%m-%d %H:%M} UTC, after "
             f"{release.max_report_age_days} days; audit the bundle again"
         )
+
+
+def _judge_privacy(
+    case: _Case,
+    source: Path | Evidence,
+    verifier: Verifier | None,
+    exact: Mapping[str, str],
+    release: ReleaseSettings,
+    now: datetime,
+) -> None:
+    """Hold a bundle that promises differential privacy to the empirical audit of that promise; no waiver lifts it."""
+    found = judge_privacy(source, verifier=verifier, **exact) if isinstance(source, Path) else None
+    if found is None:
+        return
+    case.doubts += found.doubts
+    case.lapses += found.failures  # proof that it reveals more than it says takes out what was let in
+    if found.created_at is not None:
+        _judge_age(case, "privacy audit", found.created_at, found.created_at, release, now)
 
 
 def _judge_measures(case: _Case, evidence: Evidence, policy: Policy, book: Book, now: datetime) -> None:

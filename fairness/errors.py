@@ -277,13 +277,19 @@ class ClearanceRefused(FairnessError):
         reasons: All of them.
     """
 
-    def __init__(self, *, name: str, version: str, bundle_digest: str, reasons: Sequence[str]) -> None:
+    def __init__(
+        self, *, name: str, version: str, bundle_digest: str, reasons: Sequence[str], retrain: bool = False
+    ) -> None:
         self.bundle_digest = bundle_digest
         self.reasons = tuple(reasons)
         listed = "\n".join(f"  - {reason}" for reason in self.reasons)
         super().__init__(
             f"version {version} of {name!r} is not cleared to serve, for {len(self.reasons)} reason(s):\n{listed}\n"
-            f"Run `fairshelf audit {name}@{version}`, then `fairshelf promote {name}`."
+            + (
+                f"Train a version without them and promote it: `fairshelf train {name}`, `fairshelf promote {name}`."
+                if retrain
+                else f"Run `fairshelf audit {name}@{version}`, then `fairshelf promote {name}`."
+            )
         )
 
 

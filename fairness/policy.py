@@ -71,9 +71,10 @@ class Policy:
 def policy_digest(settings: FairnessSettings) -> str:
     """Digest the settings that a verdict depends on: SHA-256 of canonical JSON.
 
-    Whether keys may be made is no part of the policy: it says nothing about people.
+    Whether keys may be made is no part of the policy: it says nothing about people. How privacy's loss is shared out
+    decides nothing, and its limit is the margin of the measure that the report itself holds.
     """
     content = settings.model_dump(mode="json")
-    del content["release"]["create_missing_keys"]
+    del content["release"]["create_missing_keys"], content["privacy_loss"]
     canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(canonical.encode()).hexdigest()

@@ -12,7 +12,7 @@ KNOWN_DEMOGRAPHICS: Final = "known_demographics"
 N_TOP: Final = 10  # places judged by NDCG and hit rate, and looked at for popularity and coverage
 N_LONG: Final = 100  # places judged by recall, and by calibration, since ten cannot mirror hundreds of categories
 
-_WORDS: Final = {"all": "everything bought", "novel": "first purchases"}
+WORDS: Final = {"all": "everything bought", "novel": "first purchases"}
 _SINGH: Final = "Singh and Joachims (2018), Fairness of exposure in rankings"
 
 
@@ -33,9 +33,9 @@ def _of_group(measure: str, title: str, meaning: str, unit: str, source: str, *,
 def _ndcg(task: Task) -> Definition:
     return _of_group(
         f"ndcg_at_{N_TOP}_{task}",
-        f"How well the first {N_TOP} fit: {_WORDS[task]}",
+        f"How well the first {N_TOP} fit: {WORDS[task]}",
         f"How near the top of the list the products stand that a customer bought in the weeks after "
-        f"({_WORDS[task]}). 1 is the best order there could be. A group that buys more is easier to please, so a gap "
+        f"({WORDS[task]}). 1 is the best order there could be. A group that buys more is easier to please, so a gap "
         "may be one of basket size.",
         "NDCG",
         "Järvelin and Kekäläinen (2002), Cumulated gain-based evaluation of IR techniques",
@@ -45,8 +45,8 @@ def _ndcg(task: Task) -> Definition:
 def _recall(task: Task) -> Definition:
     return _of_group(
         f"recall_at_{N_LONG}_{task}",
-        f"How much of {_WORDS[task]} the first {N_LONG} hold",
-        f"The share of a customer's later purchases ({_WORDS[task]}) that the first {N_LONG} places hold, averaged "
+        f"How much of {WORDS[task]} the first {N_LONG} hold",
+        f"The share of a customer's later purchases ({WORDS[task]}) that the first {N_LONG} places hold, averaged "
         "over customers. It does not say where in the list they stand.",
         "share",
         "Herlocker et al. (2004), Evaluating collaborative filtering recommender systems",
@@ -56,8 +56,8 @@ def _recall(task: Task) -> Definition:
 def _hit_rate(task: Task) -> Definition:
     return _of_group(
         f"hit_rate_at_{N_TOP}_{task}",
-        f"Who finds anything in the first {N_TOP}: {_WORDS[task]}",
-        f"The share of customers who later bought at least one of the first {N_TOP} ({_WORDS[task]}). Where nearly "
+        f"Who finds anything in the first {N_TOP}: {WORDS[task]}",
+        f"The share of customers who later bought at least one of the first {N_TOP} ({WORDS[task]}). Where nearly "
         "everybody does, it hides how well they are served.",
         "share",
         "Deshpande and Karypis (2004), Item-based top-N recommendation algorithms",
@@ -68,9 +68,9 @@ def _small_suppliers(task: Task) -> Definition:
     return Definition(
         surface="recommendations",
         measure=f"small_supplier_exposure_{task}",
-        title=f"Room for small manufacturers: {_WORDS[task]}",
+        title=f"Room for small manufacturers: {WORDS[task]}",
         meaning=f"Small manufacturers' share of the attention that the first places get, over their share of what is "
-        f"bought ({_WORDS[task]}). 1 is as much room as demand; only too little counts as harm. Demand itself follows "
+        f"bought ({WORDS[task]}). 1 is as much room as demand; only too little counts as harm. Demand itself follows "
         "what the shop shows.",
         unit="exposure over demand",
         ideal=1.0,
@@ -85,9 +85,9 @@ def _private_label(task: Task) -> Definition:
     return Definition(
         surface="recommendations",
         measure=f"private_label_exposure_{task}",
-        title=f"Room for the shop's own brands: {_WORDS[task]}",
+        title=f"Room for the shop's own brands: {WORDS[task]}",
         meaning=f"The own brands' share of the attention that the first places get, over their share of what is bought "
-        f"({_WORDS[task]}). 1 is as much room as demand; too much favours the shop over its suppliers, too little "
+        f"({WORDS[task]}). 1 is as much room as demand; too much favours the shop over its suppliers, too little "
         "hides its cheaper products.",
         unit="exposure over demand",
         ideal=1.0,

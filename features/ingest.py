@@ -46,7 +46,7 @@ from features.staging import CustomerNames, Staged, stage
 from privacy.consent import ConsentLedger
 from privacy.forgetting.tombstones import tombstones_on_file
 from privacy.key_ring import require_settled
-from privacy.pseudonyms import load_pseudonymizer
+from privacy.proven_keys import proven_pseudonymizer
 from privacy.sealed import load_or_create_public_key, seal
 from privacy.state import open_state
 from privacy.vault import open_vault
@@ -124,13 +124,14 @@ def ingest(
         TableEmpty: If no transaction could be accepted.
         TooManyRejects: If too large a share of a table's rows is refused.
         KeyMissing: If a key is missing and may not be made.
+        KeyLost, KeyUnusable: If the key of the names on file is gone, or is not this one.
         RotationUnfinished: If a change of pseudonym keys was cut short.
         IngestRunning: If another ingest writes to the same lake.
         DiskFull: If there is no room left.
     """
     with alone(storage.root), _workspace(storage.root) as workspace:
         require_settled(storage.keys)
-        pseudonymizer = load_pseudonymizer(storage.keys, privacy)
+        pseudonymizer = proven_pseudonymizer(storage, privacy)
         names = CustomerNames(pseudonymizer, _tombs(storage, privacy))
         latest = now + timedelta(minutes=settings.max_future_minutes)
         staged = _stage_all(source, workspace / "staged", names, latest, progress)

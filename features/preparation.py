@@ -43,7 +43,7 @@ def read_consents(storage: StorageSettings, as_of: datetime) -> Consents:
     return Consents(
         trainable=frozenset(ledger.customers_in_force(MODEL_TRAINING, as_of)),
         personal=frozenset(ledger.customers_in_force(PERSONALIZATION, as_of)),
-        digest=ledger.digest(as_of),
+        digest=ledger.digest(as_of, with_later_refusals=True),
     )
 
 

@@ -240,15 +240,23 @@ class ConsentLedger:
         later = {row.customer_id for row in self._states(_LAST) if row.purpose == purpose and not row.granted}
         return self.granted_customers(purpose, now) - later
 
-    def digest(self, as_of: datetime) -> str:
+    def digest(self, as_of: datetime, *, with_later_refusals: bool = False) -> str:
         """Give the SHA-256 of every state in force at a moment, whatever the order the records came in.
+
+        Args:
+            as_of: The moment.
+            with_later_refusals: For right now: a refusal that carries a later time counts, as `in_force` has it.
 
         Raises:
             TimeWithoutZone: If `as_of` is naive.
         """
+        states = {(row.customer_id, row.purpose): row for row in self._states(as_of)}
+        for row in self._states(_LAST) if with_later_refusals else ():
+            if not row.granted:
+                states[row.customer_id, row.purpose] = row
         sha256 = hashlib.sha256()
-        for row in self._states(as_of):
-            sha256.update(json.dumps([row.customer_id, row.purpose, bool(row.granted), row.version]).encode() + b"\n")
+        for (customer_id, purpose), row in sorted(states.items(), key=lambda state: state[0]):
+            sha256.update(json.dumps([customer_id, purpose, bool(row.granted), row.version]).encode() + b"\n")
         return sha256.hexdigest()
 
     def _states(self, as_of: datetime, customer_id: str | None = None) -> Iterator[sa.Row[Any]]:

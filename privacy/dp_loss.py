@@ -107,7 +107,7 @@ class CatalogueSoftmax(PerCustomerLoss):
     """
 
     def __init__(self, log_prior: Prior | None) -> None:
-        self._log_prior = None if log_prior is None else _stated(self, log_prior)
+        self._log_prior = None if log_prior is None else stated_values(self, log_prior)
 
     def __call__(self, model: nn.Module, example: CustomerExample) -> Tensor:
         """Give the weighted sum over the customer's targets."""
@@ -133,7 +133,7 @@ class SampledSoftmax(PerCustomerLoss):
     """
 
     def __init__(self, proposal: Prior, n_negatives: int) -> None:
-        shares = _stated(self, proposal)
+        shares = stated_values(self, proposal)
         self._cumulative = torch.cumsum(shares / shares.sum(), 0)
         self._log_proposal = torch.log(shares / shares.sum())
         self._n_negatives = n_negatives
@@ -157,7 +157,12 @@ class SampledSoftmax(PerCustomerLoss):
         return lost
 
 
-def _stated(loss: PerCustomerLoss, prior: Prior) -> Tensor:
+def stated_values(loss: PerCustomerLoss, prior: Prior) -> Tensor:
+    """Take a prior's numbers, as float64, where it says where they come from.
+
+    Raises:
+        DpLossRefused: If it does not.
+    """
     if not isinstance(prior, PublicValues | ReleasedValues):
         raise DpLossRefused(
             loss=type(loss).__name__,

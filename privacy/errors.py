@@ -19,6 +19,16 @@ class KeyMissing(PrivacyError):
         )
 
 
+class KeyLost(PrivacyError):
+    """A secret key is gone that something on file was made with, so that no new one can take its place."""
+
+    def __init__(self, *, path: Path, made: str) -> None:
+        super().__init__(
+            f"the key at {path} is gone, and {made}. Restore it from a backup or a secret store; "
+            "without it start anew with an empty storage.root."
+        )
+
+
 class KeyUnusable(PrivacyError):
     """A key file is there but does not hold a key."""
 
@@ -332,14 +342,4 @@ class ConsentBackdated(PrivacyError):
         super().__init__(
             f"a consent to {purpose} comes with a time before that of a decision already on file, so it would not "
             "count. Set the clock right and record the consent again; a refusal would have been taken."
-        )
-
-
-class CountNotWhole(PrivacyError):
-    """What was to be released as a count is none."""
-
-    def __init__(self, *, kind: str) -> None:
-        super().__init__(
-            f"a count of customers must be a whole number from 0, and a {kind} was given that is none. "
-            "Pass the number of distinct customers, each counted once."
         )

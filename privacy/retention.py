@@ -75,21 +75,26 @@ class OldFiles:
     Args:
         name: What the files are called.
         folder: Where they are; it may be missing.
+        suffixes: How the names of those concerned end; empty for all files.
     """
 
-    def __init__(self, name: str, folder: Path) -> None:
+    def __init__(self, name: str, folder: Path, *, suffixes: tuple[str, ...] = ()) -> None:
         self.name = name
         self._folder = folder
+        self._suffixes = suffixes
 
     def expire(self, before: datetime, *, dry_run: bool) -> int:
         """Remove files last written before a moment, or count them."""
-        old = [path for path in sorted(self._folder.rglob("*")) if _is_old(path, before)]
+        old = [path for path in sorted(self._folder.rglob("*")) if self._concerns(path) and _is_old(path, before)]
         if not dry_run:
             for path in old:
                 path.unlink(missing_ok=True)
             for folder in sorted({path.parent for path in old}, reverse=True):
                 _remove_if_empty(folder, self._folder)
         return len(old)
+
+    def _concerns(self, path: Path) -> bool:
+        return not self._suffixes or path.suffix in self._suffixes
 
 
 def _is_old(path: Path, before: datetime) -> bool:

@@ -22,8 +22,8 @@ _COVERED: Final = (
 _ASSUMPTIONS: Final = (
     Assumption(
         assumes="Neighbouring data differ by all records of one customer.",
-        met_by="one customer is one example; each customer's gradient is summed, then clipped; counts take a bounded "
-        "number of products per customer.",
+        met_by="one customer is one example; each customer's gradient is summed, then clipped; what a customer "
+        "adds to counts and sums is clipped to a public length.",
     ),
     Assumption(
         assumes="The scales are fixed before the data are read.",
@@ -32,6 +32,11 @@ _ASSUMPTIONS: Final = (
     Assumption(
         assumes="Every release is in the list of charges.",
         met_by="product content is public; what else is learnt goes through the noisy counts or the noisy sums.",
+    ),
+    Assumption(
+        assumes="The reckoning itself errs on the safe side.",
+        met_by="the accountant rounds every privacy loss up and composes all releases, never adds their epsilons; a "
+        "second accountant stands beside it.",
     ),
     Assumption(
         assumes="Nobody can foretell the noise.",
@@ -50,10 +55,6 @@ _SAMPLING: Final = (
     Assumption(
         assumes="A customer adds at most the clipping norm to a step.",
         met_by="losses and layers that mix customers are refused by type; a test removes each customer in turn.",
-    ),
-    Assumption(
-        assumes="Nobody can foretell the noise.",
-        met_by="it comes from the system's cryptographic generator and is not kept.",
     ),
 )
 

@@ -106,6 +106,14 @@ class IdentityVault:
             asked = "SELECT source_id, pseudonym FROM identities WHERE source_id = ? ORDER BY pseudonym"
             return [row for source_id in source_ids for row in database.execute(asked, (source_id,))]
 
+    def any_link(self) -> tuple[str, str] | None:
+        """Give a link that is on file, pseudonym and source id, to try a key on; None where there is none."""
+        if not self._path.exists():
+            return None
+        with self._open() as database:
+            found = database.execute("SELECT pseudonym, source_id FROM identities LIMIT 1").fetchone()
+        return None if found is None else (str(found[0]), str(found[1]))
+
     def erase(self, source_ids: Collection[str]) -> None:
         """Remove every link of people; their bytes are overwritten."""
         if not self._path.exists():

@@ -23,7 +23,7 @@ from privacy.vault import AUDIT_LOG
 from serving.budget_desk import BudgetDesk
 from serving.bundles import BundleHolder
 from serving.champion import Champion
-from serving.cleared import evidence_files, require_still_audited
+from serving.cleared import RetrainBy, evidence_files, require_still_audited
 from serving.consents import ConsentDesk
 from serving.customers import CustomerDesk
 from serving.decisions import DecisionLog
@@ -68,9 +68,10 @@ def assemble(settings: Settings) -> Services:
     stock = Stock(storage.lake)
     committee = open_committee(storage, settings.fairness.release, _now)
     standings = Standings(settings.fairness, keys_dir=storage.keys, committee=committee, now=_now)
-    bundles, desks = _holders(settings, committee)
-    holders: dict[str, BundleHolder[Any]] = {MODEL: bundles, DEMAND: desks}
     erasures = erasures_of(settings, state, _now)
+    dates = RetrainingDates(erasures.book, settings.privacy.erasure.retrain_within_days)
+    bundles, desks = _holders(settings, committee, dates.of)
+    holders: dict[str, BundleHolder[Any]] = {MODEL: bundles, DEMAND: desks}
     _catch_up(recorder)
     return Services(
         settings=serving,
@@ -90,12 +91,7 @@ def assemble(settings: Settings) -> Services:
         similar=SimilarProducts(stock=stock, decisions=decisions, settings=serving.recommend, now=_now),
         events=_event_door(recorder, pseudonyms, serving, erasures),
         decisions=decisions,
-        models=ModelShelf(
-            storage.bundles,
-            holders,
-            standings,
-            RetrainingDates(erasures.book, settings.privacy.erasure.retrain_within_days).of,
-        ),
+        models=ModelShelf(storage.bundles, holders, standings, dates.of),
         pricing=pricing_of(settings, engine=state, decisions=decisions, desk=desks.champion, clock=clock),
         fairness=FairnessDesk(open_reports(storage), committee, standings, keys_dir=storage.keys, now=_now),
         consents=ConsentDesk(ledger=consent, pseudonyms=pseudonyms, now=_now, erased=erasures.tombstones.of_sources),
@@ -105,15 +101,24 @@ def assemble(settings: Settings) -> Services:
     )
 
 
-def _holders(settings: Settings, committee: Committee) -> tuple[BundleHolder[Champion], BundleHolder[Desk]]:
+def _holders(
+    settings: Settings, committee: Committee, retrain_by: RetrainBy
+) -> tuple[BundleHolder[Champion], BundleHolder[Desk]]:
     """Make what holds the recommender and the demand models, each still empty."""
     storage, fairness, retry_after_s = settings.storage, settings.fairness, settings.serving.retry_after_s
-    recheck = partial(require_still_audited, fairness=fairness, now=_now, committee=committee)
+    recheck = partial(
+        require_still_audited,
+        storage=storage,
+        fairness=fairness,
+        now=_now,
+        retrain_by=retrain_by,
+        committee=committee,
+    )
     prices = storage.feast / "tables" / PRICE_WEEK  # a folder: its time changes with the table in it
     recommender = BundleHolder(
         name=MODEL,
         pointer=storage.bundles / MODEL / POINTER,
-        load=partial(champion_on_disk, storage, fairness, MODEL, _now, committee=committee),
+        load=partial(champion_on_disk, storage, fairness, MODEL, _now, retrain_by=retrain_by, committee=committee),
         retry_after_s=retry_after_s,
         watched=partial(evidence_files, storage, MODEL),
         recheck=recheck,
@@ -122,7 +127,9 @@ def _holders(settings: Settings, committee: Committee) -> tuple[BundleHolder[Cha
     demand = BundleHolder(
         name=DEMAND,
         pointer=storage.bundles / DEMAND / POINTER,
-        load=partial(desk_on_disk, storage, settings.demand, fairness, _now, committee=committee),
+        load=partial(
+            desk_on_disk, storage, settings.demand, fairness, _now, retrain_by=retrain_by, committee=committee
+        ),
         retry_after_s=retry_after_s,
         watched=lambda: (*evidence_files(storage, DEMAND), prices),
         recheck=recheck,

@@ -26,18 +26,18 @@ def check_keys(settings: Settings | None = None) -> Path:
         SettingsError: If the settings cannot be used.
         ApiKeysMissing: If there are none and none may be made.
         ApiKeysBroken: If the file cannot be used.
-        KeyMissing, KeyUnusable: If there is no pseudonym key.
+        KeyMissing, KeyLost, KeyUnusable: If there is no pseudonym key, or not the one of the names on file.
         sqlalchemy.exc.DatabaseError: If the state file is no database or cannot be written.
     """
     from privacy.consent import ConsentLedger
     from privacy.forgetting.tombstones import open_tombstones
-    from privacy.pseudonyms import load_pseudonymizer
+    from privacy.proven_keys import proven_pseudonymizer
     from privacy.state import open_state
 
     settings = settings or load_settings()
     log_as_json()
     keys_dir = settings.storage.keys
-    load_pseudonymizer(keys_dir, settings.privacy)
+    proven_pseudonymizer(settings.storage, settings.privacy)
     load_keys(keys_dir, create=settings.serving.create_missing_keys)
     state = open_state(settings.storage.state_db)
     open_tombstones(state, keys_dir, settings.privacy)  # without their key, erased people could come back

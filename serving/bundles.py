@@ -65,7 +65,7 @@ class BundleHolder(Generic[Loaded]):
         recheck: Looks again whether the loaded model may still serve; raises ClearanceLapsed where it may not.
         now: Gives the aware time, by which a clearance ends.
         retry_after_s: What a caller is told while there is no model, and how long a refused champion is left alone
-            before it is tried again; seconds.
+            before it is tried again, and one in service before it is looked at again; seconds.
     """
 
     def __init__(
@@ -88,6 +88,7 @@ class BundleHolder(Generic[Loaded]):
         self._retry_after_s = retry_after_s
         self._seen: tuple[Stamp, ...] = ()
         self._retry_at = math.inf
+        self._recheck_at = -math.inf
         self._loading = threading.Lock()
         self.current: Loaded | None = None
         self.problem: str | None = None
@@ -111,6 +112,7 @@ class BundleHolder(Generic[Loaded]):
         with self._loading:
             stamps = tuple(_stamp(path) for path in (self._pointer, *self._watched()))
             if stamps == self._seen and time.monotonic() < self._retry_at and not self._ended():
+                self._look_again_at_times()
                 return False
             self._seen = stamps
             if stamps[0] != NOTHING and self._exchange():
@@ -144,8 +146,14 @@ class BundleHolder(Generic[Loaded]):
     def _ended(self) -> bool:
         return self.current is not None and self._now() >= self.current.cleared_until
 
+    def _look_again_at_times(self) -> None:
+        """Look now and then at what changes no file that is watched, such as an erasure's date to replace a model."""
+        if time.monotonic() >= self._recheck_at:
+            self._withdraw_if_lapsed()
+
     def _withdraw_if_lapsed(self) -> None:
         """Look at what serves by itself: the pointer may name another bundle by now, or one with a broken report."""
+        self._recheck_at = time.monotonic() + self._retry_after_s
         if self.current is None:
             return
         if self._ended():

@@ -29,8 +29,10 @@ from training.retraining import manifests
 _JOIN_S: Final = 5.0  # a run goes on after the next start; shutdown does not wait for its end
 _KEYS_RETRY_S: Final = 60  # a person has to look at it
 _PURCHASES: Final = "transactions"
+_ASKED: Final = "erasures under way"
 _NOT_SHOWN: Final = (
     "Sensitive attributes are sealed: the audit role alone can open them, and never for one person. Ask the source.",
+    "Whether the id was erased before: the keyed digest that would say so turns late data away, and is for that alone.",
     *WITHOUT_PERSONS,
     *NOT_COVERED,
 )
@@ -96,7 +98,8 @@ class CustomerDesk:
             "other": [
                 {"store": store, "records": [row for row in rows if row.get("table") != _PURCHASES]}
                 for store, rows in held.items()
-            ],
+            ]
+            + [{"store": _ASKED, "records": [_asked(entry) for entry in self._erasures.book.asked_for(customer_id)]}],
             "not_shown": list(_NOT_SHOWN),
         }
 
@@ -211,6 +214,11 @@ def _shown(entry: Entry) -> dict[str, Any]:
         "stores_done": [store for store, step in entry.steps.items() if step.done],
         "receipt": receipt,
     }
+
+
+def _asked(entry: Entry) -> dict[str, Any]:
+    asked_at = rfc3339(entry.requested_at)
+    return {"erasure_id": entry.erasure_id, "mode": entry.mode, "requested_at": asked_at, "by": entry.requested_by}
 
 
 def _model(manifest: Manifest) -> dict[str, Any]:

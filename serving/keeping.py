@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Final
 
 from configs.settings import Settings
 from features import columns as c
@@ -19,6 +20,7 @@ from features.store import Store
 from features.tables import CUSTOMER_HISTORY, snapshots
 from privacy.consent import ConsentLedger
 from privacy.forgetting.compaction import compact
+from privacy.proven_keys import proven_pseudonymizer
 from privacy.pseudonyms import load_pseudonymizer, version_of
 from privacy.retention import Expired, OldFiles, Rule, retain
 from privacy.rotation import Rotated, RotationPlan, close_window, rotate
@@ -29,6 +31,8 @@ from serving.decisions import OldDecisions
 
 Progress = Callable[[str], None]
 
+_TABLES: Final = (".parquet", ".csv", ".ndjson")  # reports name nobody; tables beside them may
+
 
 def rotate_names(settings: Settings, *, now: datetime, progress: Progress) -> Rotated:
     """Give everybody new pseudonyms, or go on where an earlier run was cut short.
@@ -38,6 +42,7 @@ def rotate_names(settings: Settings, *, now: datetime, progress: Progress) -> Ro
         PrivacyError: As `privacy.rotation.rotate`.
     """
     storage = settings.storage
+    proven_pseudonymizer(storage, settings.privacy)
     with alone(storage.root):
         rotated = rotate(rotation_plan(settings), storage.keys, settings.privacy, now=now, progress=progress)
     _fold_again(settings)
@@ -122,6 +127,7 @@ def rules(settings: Settings) -> list[Rule]:
         Rule(OldFiles("rejects of failed ingests", storage.reports / FAILED_REJECTS), ttl.rejects_days, "wall"),
         Rule(OldFiles("checkpoints", storage.checkpoints), ttl.checkpoints_days, "wall"),
         Rule(OldFiles("exports", storage.exports), ttl.exports_days, "wall"),
+        Rule(OldFiles("evaluations", storage.reports, suffixes=_TABLES), ttl.evaluations_days, "wall"),
         Rule(OldFiles("mlflow artifacts", storage.mlflow / "artifacts"), ttl.mlflow_artifacts_days, "wall"),
     ]
 

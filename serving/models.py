@@ -1,12 +1,15 @@
 """The bundles on this server: what is serving, and why."""
 
+import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from pydantic import ValidationError
 
+from privacy.errors import StatementUnreadable
+from privacy.statement import STATEMENT_FILE, Statement
 from serving.bundles import BundleHolder
 from serving.errors import ModelVersionUnknown
 from serving.lists import rfc3339
@@ -15,10 +18,14 @@ from serving.schemas_models import ModelsAnswer, ModelVersionOut
 from serving.schemas_recommend import PrivacyOut
 from serving.standing import NO_STANDING, Standings
 from training.artifact import MANIFEST, champion_pointer
+from training.bundle_files import TEXTS
 from training.errors import TrainingError
 from training.manifest import Manifest
+from training.statements import statement_of
 
 Key = tuple[str, str]  # name and version, which are also the folders
+
+_STATEMENT: Final = f"{TEXTS}/{STATEMENT_FILE}"
 
 
 def model_card(manifest: Manifest, report_id: str | None) -> dict[str, Any]:
@@ -39,6 +46,8 @@ def model_card(manifest: Manifest, report_id: str | None) -> dict[str, Any]:
             "epsilon": privacy.epsilon,
             "delta": privacy.delta,
             "unit": privacy.unit,
+            "statement": privacy.in_short,
+            "statement_digest": manifest.files.get(_STATEMENT),
         },
     }
 
@@ -84,14 +93,20 @@ class ModelShelf:
         return ModelsAnswer(models=tuple(self._describe(key) for key in shown), next_cursor=after)
 
     def one(self, name: str, version: str) -> ModelVersionOut:
-        """Describe one bundle.
+        """Describe one bundle, with its privacy statement in full.
 
         Raises:
             ModelVersionUnknown: If it is not on this server.
         """
         if (name, version) not in set(self._keys()):  # compared, never joined: no path from outside
             raise ModelVersionUnknown(name=name, version=version)
-        return self._describe((name, version))
+        described, directory = self._describe((name, version)), self._root / name / version
+        found, _ = _read(directory / MANIFEST)
+        if found is None:
+            return described
+        statement, problem = _stated(directory, found)
+        stated = {"statement": statement.model_dump(mode="json") if statement else None}
+        return described.model_copy(update={**stated, "problem": described.problem or problem})
 
     def _keys(self) -> Iterator[Key]:
         for path in self._root.glob(f"*/*/{MANIFEST}"):
@@ -139,6 +154,18 @@ def _read(path: Path) -> tuple[Manifest | None, str | None]:
         return None, f"the manifest cannot be used: {failure.error_count()} fault(s)"
     except OSError as failure:
         return None, f"the manifest cannot be read: {failure.strerror}"
+
+
+def _stated(directory: Path, manifest: Manifest) -> tuple[Statement | None, str | None]:
+    """Read a bundle's privacy statement, or say why it is not to be believed."""
+    digest = manifest.files.get(_STATEMENT)
+    try:
+        content = None if digest is None else (directory / _STATEMENT).read_bytes()
+        if content is not None and hashlib.sha256(content).hexdigest() != digest:
+            return None, "the privacy statement was changed after the bundle was written"
+        return statement_of(manifest.privacy, None if content is None else content.decode(errors="replace")), None
+    except (StatementUnreadable, OSError) as failure:
+        return None, f"the privacy statement cannot be read: {failure}"
 
 
 def _newest_first(key: Key) -> tuple[str, int, str]:

@@ -2,13 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from features.events import Event, RecordResult
 from privacy.consent import ConsentState
+
+if TYPE_CHECKING:  # the feature store takes seconds to import, and not every command that uses these needs it
+    from features.events import Event, RecordResult
 
 Mask = npt.NDArray[np.bool_]
 Positions = npt.NDArray[np.int64]
@@ -92,5 +94,5 @@ class Pseudonyms(Protocol):
 class EventSink(Protocol):
     """Where events become durable and change features."""
 
-    def record(self, events: Sequence[Event]) -> RecordResult:
+    def record(self, events: "Sequence[Event]") -> "RecordResult":
         """Write events to disk, then fold them into the online features."""

@@ -26,6 +26,11 @@ class ModelVersionOut(Answer):
         description="When a version trained without erased people must have taken its place; null where it knows none."
     )
     privacy: PrivacyOut
+    statement: dict[str, Any] | None = Field(
+        default=None,
+        description="The privacy statement as the bundle holds it, in the answer about one version; null in lists, and "
+        "where it is not as it was written.",
+    )
     problem: str | None = Field(description="Why the bundle cannot be used, where it cannot.")
     facts: dict[str, Any] = Field(description="The bundle's manifest, without the list of its files.")
 

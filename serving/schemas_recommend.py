@@ -93,6 +93,14 @@ class PrivacyOut(Answer):
     epsilon: float | None = None
     delta: float | None = None
     unit: str | None = None
+    statement: str | None = Field(
+        default=None,
+        description="The promise in one sentence; all of it is in `GET /v1/models/{name}/versions/{version}`.",
+    )
+    statement_digest: str | None = Field(
+        default=None,
+        description="SHA-256 of the bundle's privacy statement; null where the bundle is older than those.",
+    )
 
 
 class ModelOut(Answer):

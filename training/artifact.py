@@ -20,6 +20,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
+from privacy.statement import STATEMENT_FILE, Statement
 from training.bundle_files import (
     ARRAYS,
     FRAMES,
@@ -43,6 +44,7 @@ from training.errors import (
     NoChampion,
 )
 from training.manifest import BUNDLE_FORMAT, Manifest, ManifestFacts
+from training.statements import statement_of, with_statement
 
 MANIFEST: Final = "manifest.json"
 POINTER: Final = "champion.json"
@@ -122,6 +124,15 @@ class Bundle:
         """
         return self._path(f"{TEXTS}/{name}").read_text(encoding="utf-8")
 
+    def statement(self) -> Statement:
+        """Read what the version promises about the people it was trained on.
+
+        Raises:
+            StatementUnreadable: If the manifest claims what no statement backs, or both disagree.
+        """
+        held = f"{TEXTS}/{STATEMENT_FILE}" in self.manifest.files
+        return statement_of(self.manifest.privacy, self.text(STATEMENT_FILE) if held else None)
+
     def _path(self, file: str) -> Path:
         if file not in self.manifest.files:
             raise BundleItemUnknown(directory=self.directory, item=file, known=sorted(self.manifest.files))
@@ -158,12 +169,14 @@ def write_bundle(
         tensors: Weights, written to one safetensors file; torch tensors or arrays.
         arrays: Arrays by plain name; none may hold objects.
         frames: Tables by plain name.
-        texts: UTF-8 texts by file name.
+        texts: UTF-8 texts by file name; the privacy statement is added where the version promises nothing.
 
     Raises:
+        StatementUnreadable: If the manifest promises what no statement among the texts backs.
         BundleExists: If the folder is there already.
         BundleNameInvalid: If a name is no plain file name.
     """
+    texts = with_statement(texts, facts.privacy)
     for item in (name, version, *arrays, *frames, *texts):
         require_plain_name(item)
     if directory.exists():

@@ -282,7 +282,7 @@ class PrivateVocabularyEmpty(TrainingError):
     def __init__(self, *, threshold: float, n_products: int) -> None:
         super().__init__(
             f"none of {n_products} products has a noisy count of {threshold:.0f} customers or more. Raise "
-            "two_tower.private.target_epsilon or count_days, or lower min_count_noises or max_products_per_customer."
+            "two_tower.private.target_epsilon or popularity_days, or lower min_count_noises."
         )
 
 

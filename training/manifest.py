@@ -7,7 +7,7 @@ from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
 
-from privacy.statement import Statement, in_words
+from privacy.statement import Statement, in_short, in_words, no_promise
 
 BUNDLE_FORMAT: Final = 1
 
@@ -75,6 +75,16 @@ class PrivacyStatement(Part):
         charges = tuple(Charge(what=one.what, epsilon_alone=one.epsilon_alone) for one in statement.charges)
         return cls(**statement.model_dump(include=fields), charges=charges, statement=in_words(statement))
 
+    @property
+    def in_short(self) -> str:
+        """The promise in one sentence, or that there is none."""
+        return in_short(self.mechanism, self.unit, self.epsilon, self.delta)
+
+    @property
+    def words(self) -> str:
+        """All of it in plain words, for the model card."""
+        return in_words(no_promise(self.statement)) if self.mechanism == "none" else self.statement
+
     @model_serializer(mode="wrap")
     def _without_empty_promises(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """Write `none` as it was written before there were promises, so that old bundles keep their digests."""
@@ -92,7 +102,7 @@ class ManifestFacts(Part):
         code_commit: Commit of the code, `unknown` outside a repository.
         lock_digest: SHA-256 of the lock file, `unknown` without one.
         feature_service: Feast feature service whose features the scorer needs.
-        consent_digest: Digest of the consents on file at `train_until`.
+        consent_digest: Digest of the consents in force when the run began.
         settings: The settings sections the run used, as plain values.
         metrics: Headline figures, `task.metric` to value; empty before evaluation.
         provenance: Where the data came from, in words.

@@ -27,7 +27,7 @@ def model_card(*, name: str, version: str, description: str, facts: ManifestFact
     sections = [
         f"# {name}, version {version}\n\n{description}",
         "## Made from\n\n" + origin_lines(facts),
-        "## Privacy\n\n" + facts.privacy.statement,
+        "## Privacy\n\n" + facts.privacy.words,
         *(_results(evaluation, task) for task in TASKS),
         "## Warm and cold customers\n\n" + _warm_and_cold(evaluation),
         "## Limits\n\n" + "\n".join(f"- {limit}" for limit in _LIMITS),

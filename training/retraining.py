@@ -11,10 +11,12 @@ from typing import Final
 
 from pydantic import ValidationError
 
+from configs.settings import StorageSettings
 from features.errors import FeatureError
 from features.lake import Lake
 from privacy.forgetting.erasure_book import ErasureBook, Obligation
 from privacy.forgetting.receipts import ModelPlan
+from privacy.state import open_state
 from training.artifact import MANIFEST, champion_pointer
 from training.errors import TrainingError
 from training.manifest import Manifest
@@ -101,6 +103,11 @@ class RetrainingDates:
     def of(self, manifest: Manifest) -> datetime | None:
         """Give the earliest date that any erasure sets for a version; None where none concerns it."""
         return retrain_by(manifest, self._book.obligations(), self._within_days)
+
+
+def open_dates(storage: StorageSettings, within_days: int) -> RetrainingDates:
+    """Open the dates of a house for one command; the server keeps the book open."""
+    return RetrainingDates(ErasureBook(open_state(storage.state_db)), within_days)
 
 
 def manifests(bundles_dir: Path) -> Iterator[Manifest]:

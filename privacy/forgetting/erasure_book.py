@@ -164,6 +164,12 @@ class ErasureBook:
         with self._engine.connect() as connection:
             return [_entry(row) for row in connection.execute(asked)]
 
+    def asked_for(self, source_id: str) -> list[Entry]:
+        """List the erasures of a person that have not yet forgotten whom they are about, oldest first."""
+        asked = sa.select(_ERASURES).where(_ERASURES.c.source_id == source_id).order_by(_ERASURES.c.sequence)
+        with self._engine.connect() as connection:
+            return [_entry(row) for row in connection.execute(asked)]
+
     def begin(self, erasure_ids: Sequence[str], snapshots: Sequence[str]) -> None:
         """Keep which contents of the lake held the people, unless an earlier attempt did before it changed them."""
         untouched = (_ERASURES.c.stale_snapshots == _NONE) & (_ERASURES.c.steps == _NO_STEPS)

@@ -9,11 +9,11 @@ from typing import Final, cast
 import sqlalchemy as sa
 
 from configs.settings import PrivacySettings
-from privacy.errors import KeyUnusable
+from privacy.errors import KeyLost, KeyUnusable
 from privacy.forgetting.modes import ERASE, Mode
 from privacy.forgetting.subjects import Subject
 from privacy.instants import microseconds
-from privacy.keys import load_or_create_secret
+from privacy.keys import is_supplied, load_or_create_secret
 
 KEY_FILE: Final = "erasure_marks.key"
 
@@ -108,7 +108,7 @@ def tombstones_on_file(engine: sa.Engine, keys_dir: Path, settings: PrivacySetti
     """Open the tombstones where somebody was erased; None where nobody ever was, and no key is needed.
 
     Raises:
-        KeyMissing: If somebody was erased and the key is gone.
+        KeyLost: If somebody was erased and the key is gone.
         KeyUnusable: If the file does not hold the key that made the marks.
     """
     return open_tombstones(engine, keys_dir, settings) if _is_in_use(engine) else None
@@ -118,11 +118,14 @@ def open_tombstones(engine: sa.Engine, keys_dir: Path, settings: PrivacySettings
     """Open the tombstones of a house; their key is made when nobody was erased yet and settings allow it.
 
     Raises:
-        KeyMissing: If the key is missing and may not be made; with another one, erased people could come back unseen.
+        KeyMissing: If the key is missing and may not be made.
+        KeyLost: If somebody was erased and the key is gone; with another one, erased people could come back unseen.
         KeyUnusable: If the file does not hold a key, or not the one that made the marks.
     """
     path, in_use = keys_dir / KEY_FILE, _is_in_use(engine)
-    tombstones = Tombstones(engine, load_or_create_secret(path, create=settings.create_missing_keys and not in_use))
+    if in_use and not is_supplied(path):
+        raise KeyLost(path=path, made="without it people who were erased could come back unseen")
+    tombstones = Tombstones(engine, load_or_create_secret(path, create=settings.create_missing_keys))
     if in_use and not tombstones.made_the_marks():
         raise KeyUnusable(path=path, problem="it is not the key that made the marks of erased people")
     return tombstones

@@ -26,7 +26,8 @@ DEFINITIONS = (*prices.DEFINITIONS, *proxies.DEFINITIONS, *invariants.DEFINITION
 NOT_EXAMINED = (
     "Prices suggested for single stores, at unit costs or for objectives other than margin were not compared; they "
     "are made by the same path, which reads nobody.",
-    "Forecast errors were not compared by group: a forecast is about a product, not about a person.",
+    "Forecast errors were not compared by group: a forecast is about a product, not about a person. So what privacy "
+    "costs each group was not compared either, where a version is private.",
     "Campaigns of the past were chosen by people or other systems; what is said of them does not decide about a model.",
     "What was really suggested is looked at by the audit of live decisions, not here.",
 )

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection
 import pandas as pd
 
 from configs.settings import Settings
-from fairness import invariants, proxies, recommendations
+from fairness import invariants, privacy_loss, proxies, recommendations
 from fairness.audit import Findings, groupings_of
 from fairness.policy import Policy
 from fairness.proxies import proxy_measures
@@ -14,12 +14,18 @@ from fairness.recommendations import recommendation_measures
 from fairness.report import TradeOffPoint
 from features.services import CUSTOMER_V1, PRODUCT_V1
 from serving.auditing.evidence import Evidence, lineage_of
+from serving.auditing.privacy_loss import privacy_losses
 from training.artifact import Bundle
 from training.two_tower.audit_lists import recommendation_lists
 from training.two_tower.stage import set_up
 from training.two_tower.trade_off import trade_off
 
-DEFINITIONS = (*recommendations.DEFINITIONS, *proxies.DEFINITIONS, *invariants.DEFINITIONS)
+DEFINITIONS = (
+    *recommendations.DEFINITIONS,
+    *privacy_loss.DEFINITIONS,
+    *proxies.DEFINITIONS,
+    *invariants.DEFINITIONS,
+)
 
 NOT_EXAMINED = (
     "Answers to visitors and baskets without a profile are the same for everybody and were not compared by group.",
@@ -53,6 +59,7 @@ def audit_recommender(
     curve = trade_off(stage, settings, progress)
     progress("recommendations: quality, calibration, popularity and exposure by group")
     measures = recommendation_measures(lists.evidence(curve), groupings, policy)
+    measures += privacy_losses(bundle, lists, groupings, settings, policy, progress)
     progress("proxies: what inputs and lists tell about people")
     tables = {"inputs": lists.inputs, "outputs": lists.outputs}
     measures += proxy_measures(tables, customer_ids, groupings, policy)

@@ -13,7 +13,7 @@ from fairness.audit import Subject, conclude, n_unknown
 from fairness.audit_store import open_reports
 from fairness.invariants import identity_invariant
 from fairness.measures import Measure, Surface
-from fairness.notice import render_notice
+from fairness.notice import Sizes, render_notice
 from fairness.policy import Policy
 from fairness.report import DataReference, ModelReference, Report, ReportKind
 from fairness.report_page import render_report
@@ -24,6 +24,7 @@ from serving.auditing.evidence import Evidence
 from serving.auditing.live import audit_live_recommendations
 from serving.auditing.live_prices import audit_live_prices
 from serving.auditing.recommender import audit_recommender
+from serving.auditing.sizes import released_sizes
 from training.artifact import Bundle
 from training.lineage import code_commit
 
@@ -56,6 +57,8 @@ def audit_bundle(
     Raises:
         ModelNotAudited: If no primary family is registered for the model.
         KeyMissing: If there is no signing key and none may be made.
+        LedgerBroken, ClockMovedBack: If the privacy ledger, which the public notice's numbers are charged to, cannot
+            be trusted.
     """
     name = bundle.manifest.name
     policy = Policy(settings.fairness, name)
@@ -64,7 +67,11 @@ def audit_bundle(
     ended = Bundle.open(bundle.directory).digest  # reads every file again
     identity = identity_invariant(_SURFACES[name], bundle.digest, ended)
     progress(_WRITING)
-    kept = _report(bundle, settings, policy, _with(evidence, identity), "release", signer, now)
+    snapshot = Lake.open(settings.storage.lake).manifest.snapshot_digest
+    sizes = released_sizes(
+        evidence.groupings, policy, settings, snapshot_digest=snapshot, window=evidence.window, progress=progress
+    )
+    kept = _report(bundle, settings, policy, _with(evidence, identity), "release", signer, now, sizes)
     audit_store.attach(bundle.directory, kept)
     return kept
 
@@ -109,6 +116,7 @@ def _report(
     kind: ReportKind,
     signer: signing.Signer,
     now: Callable[[], datetime],
+    sizes: Sizes | None = None,
 ) -> audit_store.Evidence:
     store, manifest = open_reports(settings.storage), bundle.manifest
     before = store.previous(manifest.name)
@@ -128,7 +136,7 @@ def _report(
     )
     moment = now()
     report = conclude(subject, evidence.findings, policy, before.report if before else None, moment)
-    page, notice = render_report(report), render_notice(report)
+    page, notice = render_report(report), render_notice(report, sizes=sizes)
     pages = {audit_store.PAGE: page, audit_store.NOTICE: notice}
     store.add(report, signing.sign_report(report, signer, moment, pages), page=page, notice=notice)
     return store.open(report.report_id)

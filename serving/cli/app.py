@@ -11,6 +11,7 @@ import typer
 from configs.errors import SettingsError
 from fairness.errors import AuditNotPassed, ClearanceRefused, FairnessError, PromotionRefused
 from features.errors import FeatureError
+from privacy.auditing.errors import PrivacyAuditNotPassed, PrivacyAuditUnwritten
 from privacy.errors import BudgetExceeded, PrivacyError, VaultAccessDenied
 from serving.cli import (
     audit,
@@ -31,6 +32,7 @@ from serving.cli import (
 )
 from serving.cli.output import complain
 from serving.errors import FieldsInvalid, ServingError
+from serving.people.errors import PersonErased
 from training.errors import TrainingError
 from training.off_policy.errors import EffectiveSampleTooSmall, PolicyUnsupported
 
@@ -44,6 +46,9 @@ REFUSALS = (
     ClearanceRefused,
     EffectiveSampleTooSmall,
     PolicyUnsupported,
+    PersonErased,
+    PrivacyAuditNotPassed,
+    PrivacyAuditUnwritten,
     PromotionRefused,
     VaultAccessDenied,
 )

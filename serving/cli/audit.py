@@ -52,7 +52,7 @@ def audit_version(settings: Settings, name: str, version: str | None, steps: Ste
     from training.promote import open_candidate
 
     bundle = open_candidate(settings.storage.bundles, name, version)
-    return audit_bundle(bundle, settings, _demographics(settings, bundle), now=_now, progress=steps)
+    return audit_bundle(bundle, settings, demographics_of(settings, bundle, "audit"), now=_now, progress=steps)
 
 
 def ensure_audit(settings: Settings, bundle: "Bundle", snapshot_digest: str, steps: Steps) -> "Evidence":
@@ -88,11 +88,17 @@ def live_audit(settings: Settings, name: str, steps: Steps) -> "Evidence":
 
     bundle = load_champion(settings.storage.bundles, name)
     released = read_attached(bundle.directory).report
-    return audit_live(bundle, released, settings, _demographics(settings, bundle), now=_now, progress=steps)
+    return audit_live(bundle, released, settings, demographics_of(settings, bundle, "audit"), now=_now, progress=steps)
 
 
-def _demographics(settings: Settings, bundle: "Bundle") -> "pd.DataFrame | None":
-    """Open the sealed attributes in the audit role; every opening is in the log. None when there are none."""
+def demographics_of(settings: Settings, bundle: "Bundle", verb: str) -> "pd.DataFrame | None":
+    """Open the sealed attributes in the audit role; every opening is in the log. None when there are none.
+
+    Args:
+        settings: All sections.
+        bundle: The version under audit.
+        verb: The command that asks, for the log.
+    """
     from fairness.demographics import AUDIT_ROLE, read_demographics
     from fairness.errors import DemographicsMissing
     from features.ingest import SEALED_DEMOGRAPHICS
@@ -104,7 +110,7 @@ def _demographics(settings: Settings, bundle: "Bundle") -> "pd.DataFrame | None"
 
     storage, manifest = settings.storage, bundle.manifest
     log = AuditLog(storage.demographics_log)
-    reason = f"fairshelf audit {manifest.name}@{manifest.version}"
+    reason = f"fairshelf {verb} {manifest.name}@{manifest.version}"
     sealed = storage.audit / SEALED_DEMOGRAPHICS
     try:
         tombs = tombstones_on_file(open_state(storage.state_db), storage.keys, settings.privacy)

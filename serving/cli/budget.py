@@ -1,18 +1,13 @@
-"""`fairshelf privacy budget` and `fairshelf privacy statement`: what was promised, what it cost, what is left."""
+"""`fairshelf privacy budget`: what everything released about customers cost, and what is left."""
 
-import json
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from configs.settings import Settings
 from serving.cli.options import AsJson, Overrides, Profile, settings_of
 from serving.cli.output import say, show, show_rows
-
-if TYPE_CHECKING:
-    from privacy.statement import Statement
-    from training.artifact import Bundle
 
 _MOST_ROWS = 1_000
 
@@ -40,50 +35,6 @@ def budget(
         show(page, as_json=True)
         return
     _show_budget(page)
-
-
-def statement(
-    model: Annotated[str, typer.Argument(help="Model and, if not the newest, version: two-tower, or demand@3.")],
-    profile: Profile = None,
-    overrides: Overrides = None,
-    as_json: AsJson = False,
-) -> None:
-    """Show what a version promises about the people it was trained on, what it does not, and on what grounds."""
-    from privacy.statement import in_words
-    from training.promote import open_candidate
-
-    settings = settings_of(profile, overrides)
-    name, _, version = model.partition("@")
-    bundle = open_candidate(settings.storage.bundles, name, version or None)
-    found = statement_of(bundle)
-    if as_json:
-        show(json.loads(found.to_json()), as_json=True)
-        return
-    say(f"# Privacy of {bundle.manifest.name}, version {bundle.manifest.version}\n\n{in_words(found)}")
-
-
-def statement_of(bundle: "Bundle") -> "Statement":
-    """Read the privacy statement of a bundle; one that promises nothing has none, and says so.
-
-    Raises:
-        StatementUnreadable: If the manifest claims a guarantee that no statement backs, or both disagree.
-    """
-    from privacy.errors import StatementUnreadable
-    from privacy.statement import STATEMENT_FILE, no_promise, read_statement
-    from training.errors import BundleItemUnknown
-
-    claim = bundle.manifest.privacy
-    try:
-        found = read_statement(bundle.text(STATEMENT_FILE))
-    except BundleItemUnknown:
-        if claim.mechanism != "none":
-            raise StatementUnreadable(
-                problem=f"the manifest says {claim.mechanism}, but the bundle holds none"
-            ) from None
-        return no_promise(claim.statement)
-    if (found.mechanism, found.epsilon, found.delta) != (claim.mechanism, claim.epsilon, claim.delta):
-        raise StatementUnreadable(problem="the manifest says something else")
-    return found
 
 
 def _give_back(settings: Settings, reservation_id: str) -> None:

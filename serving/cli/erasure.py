@@ -78,11 +78,13 @@ def verify_erasure(
     """Search every byte under storage.root for customers' ids and pseudonyms; exit code 3 when something is found."""
     from privacy.forgetting.residue import search
     from privacy.forgetting.subjects import Names
+    from privacy.proven_keys import proven_pseudonymizer
 
     wanted = _wanted(customer_ids, customers)
     if not wanted:
         raise typer.BadParameter("Give --customer-id or --customers.")
     settings, steps = settings_of(profile, overrides), Steps()
+    proven_pseudonymizer(settings.storage, settings.privacy)  # with another key nothing would be found
     names = Names(settings.storage.keys, settings.privacy)
     steps(f"searching {settings.storage.root}")
     traces = search(settings.storage.root, [names.subject(one) for one in wanted])

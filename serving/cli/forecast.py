@@ -24,11 +24,13 @@ def forecast(
     from training.demand.batch import forecast_everything
     from training.demand.forecaster import MODEL_NAME
     from training.demand.sources import prepare_demand
+    from training.retraining import open_dates
 
     settings = settings_of(profile, overrides)
     require_space(settings.storage)
     steps = Steps()
-    bundle, _ = cleared_champion(settings.storage, settings.fairness, MODEL_NAME)
+    dates = open_dates(settings.storage, settings.privacy.erasure.retrain_within_days)
+    bundle, _ = cleared_champion(settings.storage, settings.fairness, MODEL_NAME, retrain_by=dates.of)
     sources = prepare_demand(settings.storage, steps)
     steps(f"forecasting with {MODEL_NAME} version {bundle.manifest.version}")
     n_weeks = weeks or settings.demand.horizon_weeks

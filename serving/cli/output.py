@@ -4,11 +4,12 @@ import json
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from rich.console import Console
 from rich.table import Table
 
+_HIDDEN: Final = 5e-4  # four decimals say less than one digit of what is smaller
 _WIDTH = 120  # of tables in a file or pipe; on a terminal its own width counts
 
 _results = Console(highlight=False, width=None if sys.stdout.isatty() else _WIDTH)
@@ -42,8 +43,7 @@ def show(facts: Mapping[str, Any], *, as_json: bool, title: str = "") -> None:
         return
     table = Table(title=title or None, show_header=False, title_justify="left")
     for name, value in facts.items():
-        text = f"{value:.4f}" if isinstance(value, float) else str(value)
-        table.add_row(_plain(str(name)), _plain(text))
+        table.add_row(_plain(str(name)), _plain(_short(value)))
     _results.print(table)
 
 
@@ -68,3 +68,10 @@ def complain(problem: object, exit_code: int) -> int:
 
 def _plain(text: str) -> str:
     return text.replace("[", r"\[")
+
+
+def _short(value: Any) -> str:
+    """Write a value for a table: four decimals, two digits for what these would hide."""
+    if not isinstance(value, float):
+        return str(value)
+    return f"{value:.4f}" if value == 0 or abs(value) >= _HIDDEN else f"{value:.1e}"

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from serving.cli import budget, erasure, privacy_counts, privacy_keeping
+from serving.cli import budget, erasure, privacy_audit, privacy_counts, privacy_keeping, privacy_statement
 from serving.cli.options import AsJson, Overrides, Profile, settings_of
 from serving.cli.output import show
 
@@ -21,7 +21,8 @@ def _short_text(value: str) -> str:
 
 
 app.command("budget")(budget.budget)
-app.command("statement")(budget.statement)
+app.command("audit")(privacy_audit.audit)
+app.command("statement")(privacy_statement.statement)
 app.command("erase")(erasure.erase)
 app.command("verify-erasure")(erasure.verify_erasure)
 app.command("rotate-key")(privacy_keeping.rotate_key)
@@ -52,12 +53,12 @@ def consent(
     """Record a customer's decision; it holds from the next call and the next training on."""
     from privacy.consent import ConsentLedger, Decided
     from privacy.forgetting.tombstones import tombstones_on_file
-    from privacy.pseudonyms import load_pseudonymizer
+    from privacy.proven_keys import proven_pseudonymizer
     from privacy.state import open_state
     from serving.people.errors import PersonErased
 
     settings = settings_of(profile, overrides)
-    names = load_pseudonymizer(settings.storage.keys, settings.privacy)
+    names = proven_pseudonymizer(settings.storage, settings.privacy)
     pseudonym = names.visitor(customer_id) if visitor else names.pseudonym(customer_id)
     state_db = open_state(settings.storage.state_db)
     tombs = tombstones_on_file(state_db, settings.storage.keys, settings.privacy)

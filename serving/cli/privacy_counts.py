@@ -15,10 +15,11 @@ def count(
     overrides: Overrides = None,
     as_json: AsJson = False,
 ) -> None:
-    """Tell about how many customers allow a purpose; one answer a month, charged to the privacy budget once."""
+    """Tell about how many customers allow a purpose; one answer a period, charged to the privacy budget once."""
     from privacy.consent import ConsentLedger
+    from privacy.counting.questions import counted_in_period
+    from privacy.counting.small_counts import SmallCounts
     from privacy.ledger import open_ledger
-    from privacy.small_counts import Question, SmallCounts
     from privacy.state import open_state
     from training.two_tower.private_charge import LINEAGE
 
@@ -26,8 +27,10 @@ def count(
     state = open_state(settings.storage.state_db)
     consents = ConsentLedger(state)
     consents.granted("", purpose, now)  # an unknown purpose is refused before anything is charged
-    counts = SmallCounts(state, open_ledger(settings.storage, settings.privacy.budget), settings.privacy.small_counts)
-    question = Question(f"customers who allow {purpose}", LINEAGE, {"purpose": purpose, "month": f"{now:%Y-%m}"})
+    noise = settings.privacy.small_counts
+    counts = SmallCounts(state, open_ledger(settings.storage, settings.privacy.budget), noise)
+    what = f"customers who allow {purpose}"
+    question = counted_in_period(what, {"purpose": purpose}, lineage=LINEAGE, at=now, settings=noise)
     answer = counts.answer(question, lambda: _customers(consents.customers_in_force(purpose, now)))
     facts = {
         "purpose": purpose,

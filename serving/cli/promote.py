@@ -9,6 +9,7 @@ from configs.settings import Settings
 from serving.cli.audit import ensure_audit
 from serving.cli.options import AsJson, Overrides, Profile, settings_of
 from serving.cli.output import Steps, say, show
+from serving.cli.privacy_audit import ensure_privacy_audit
 from serving.cli.train import model_entry
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ def promote(
 ) -> None:
     """Make a version champion if it passes every check and its fairness audit; exit code 3 and all reasons if not.
 
-    A version without an audit of this policy and data is audited first.
+    A version without an audit of this policy and data is audited first; so is the privacy claim of one that makes one.
     """
     promotion = promote_version(settings_of(profile, overrides), model, version, Steps())
     if not as_json:
@@ -47,12 +48,15 @@ def promote_version(settings: Settings, model: str, version: str | None, steps: 
     from training.promote import open_candidate
     from training.promote import promote as pass_gate
     from training.registry import Tracker
+    from training.retraining import open_dates
 
     entry = model_entry(model)
     storage, lake = settings.storage, Lake.open(settings.storage.lake).manifest
     bundle = open_candidate(storage.bundles, model, version)
     checks = checks_of(model, settings.promotion)
+    dates = open_dates(storage, settings.privacy.erasure.retrain_within_days)
     ensure_audit(settings, bundle, lake.snapshot_digest, steps)
+    ensure_privacy_audit(settings, bundle, steps)
     return pass_gate(
         model,
         bundle.manifest.version,
@@ -61,5 +65,11 @@ def promote_version(settings: Settings, model: str, version: str | None, steps: 
         entry=entry,
         lake=lake,
         checks=checks,
-        clear=partial(clear, storage=storage, fairness=settings.fairness, snapshot_digest=lake.snapshot_digest),
+        clear=partial(
+            clear,
+            storage=storage,
+            fairness=settings.fairness,
+            retrain_by=dates.of,
+            snapshot_digest=lake.snapshot_digest,
+        ),
     )

@@ -21,12 +21,14 @@ def recommend(
 ) -> None:
     """Rank for everybody who granted personalisation, with the champion."""
     from serving.cleared import cleared_champion
+    from training.retraining import open_dates
     from training.two_tower.batch import rank_everybody
     from training.two_tower.recommender import MODEL_NAME
 
     settings = settings_of(profile, overrides)
     steps = Steps()
-    bundle, _ = cleared_champion(settings.storage, settings.fairness, MODEL_NAME)
+    dates = open_dates(settings.storage, settings.privacy.erasure.retrain_within_days)
+    bundle, _ = cleared_champion(settings.storage, settings.fairness, MODEL_NAME, retrain_by=dates.of)
     moment, store = build_snapshot(settings, utc_day(as_of), steps)
     steps(f"ranking with {MODEL_NAME} version {bundle.manifest.version}")
     n_customers = rank_everybody(

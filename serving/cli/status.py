@@ -122,7 +122,9 @@ def _state(settings: Settings) -> str:
     from features.preparation import read_consents
 
     consents = read_consents(settings.storage, datetime.now(UTC))
-    return f"{len(consents.personal):,} customers allow personalisation, {len(consents.trainable):,} model training"
+    allowed = {"personalisation": consents.personal, "model training": consents.trainable}
+    said = [f"{'some' if people else 'no'} customers allow {purpose}" for purpose, people in allowed.items()]
+    return f"{', '.join(said)}; about how many: `fairshelf privacy count`"
 
 
 def _champion(settings: Settings, model: str) -> str:

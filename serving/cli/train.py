@@ -1,6 +1,6 @@
 """`fairshelf train`: one tracked run."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -19,6 +19,7 @@ from serving.cli.options import (
 from serving.cli.output import Steps, show, show_rows
 
 if TYPE_CHECKING:
+    from training.artifact import Bundle
     from training.demand.evaluation_results import DemandEvaluation
     from training.demand.jobs import TrainedDemand
     from training.evaluation_results import Evaluation
@@ -52,15 +53,11 @@ def two_tower(
     as_json: AsJson = False,
 ) -> None:
     """Train the recommender, judge it on the weeks after its cut-off, and write its bundle."""
-    if target_epsilon is not None and not private:
-        raise typer.BadParameter("--target-epsilon needs --private: without it nothing keeps to an epsilon")
-    asked = [] if target_epsilon is None else [f"two_tower.private.target_epsilon={target_epsilon}"]
-    settings = settings_of(profile, [*(overrides or []), *asked])
+    settings = settings_of(profile, [*(overrides or []), *_asked("two_tower", target_epsilon, private=private)])
     trained = train_recommender(settings, train_until, resume, Steps(), private=private)
     facts = {"version": trained.bundle.manifest.version, "bundle": trained.bundle.directory, "run": trained.run_id}
     if private:
-        promised = trained.bundle.manifest.privacy
-        facts |= {"privacy": promised.mechanism, "epsilon": promised.epsilon, "delta": promised.delta}
+        facts |= _promised(trained.bundle)
     if not as_json:
         show_evaluation(trained.evaluation)
     show({**facts, **trained.evaluation.headline()}, as_json=as_json, title="Trained")
@@ -70,26 +67,55 @@ def two_tower(
 def demand(
     train_until: TradingDay = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a killed run of the same settings.")] = False,
+    private: Annotated[
+        bool,
+        typer.Option("--private", help="Learn from noisy sums with bounded say per customer, charged to the ledger."),
+    ] = False,
+    target_epsilon: Annotated[
+        float | None, typer.Option(help="With --private: what the whole version may cost; 0.05 to 20.")
+    ] = None,
     profile: Profile = None,
     overrides: Overrides = None,
     as_json: AsJson = False,
 ) -> None:
     """Train forecaster and price response, judge them on the weeks after the cut-off, and write their bundle."""
-    settings = settings_of(profile, overrides)
-    trained = train_demand_models(settings, train_until, resume, Steps())
+    settings = settings_of(profile, [*(overrides or []), *_asked("demand", target_epsilon, private=private)])
+    trained = train_demand_models(settings, train_until, resume, Steps(), private=private)
     facts = {"version": trained.bundle.manifest.version, "bundle": trained.bundle.directory, "run": trained.run_id}
+    if private:
+        facts |= _promised(trained.bundle)
     if not as_json:
         show_demand(trained.evaluation)
     show({**facts, **trained.evaluation.headline()}, as_json=as_json, title="Trained")
 
 
-def train_demand_models(settings: Settings, train_until: str | None, resume: bool, steps: Steps) -> "TrainedDemand":
-    """Train one version of the demand models."""
+def _asked(section: str, target_epsilon: float | None, *, private: bool) -> list[str]:
+    if target_epsilon is not None and not private:
+        raise typer.BadParameter("--target-epsilon needs --private: without it nothing keeps to an epsilon")
+    return [] if target_epsilon is None else [f"{section}.private.target_epsilon={target_epsilon}"]
+
+
+def _promised(bundle: "Bundle") -> dict[str, Any]:
+    promised = bundle.manifest.privacy
+    return {"privacy": promised.mechanism, "epsilon": promised.epsilon, "delta": promised.delta}
+
+
+def train_demand_models(
+    settings: Settings, train_until: str | None, resume: bool, steps: Steps, *, private: bool = False
+) -> "TrainedDemand":
+    """Train one version of the demand models, private or not."""
     from training.demand.jobs import train_demand
 
     require_space(settings.storage)
     entry = model_entry("demand")
-    return train_demand(settings, entry=entry, train_until=trading_day(train_until), resume=resume, progress=steps)
+    return train_demand(
+        settings,
+        entry=entry,
+        train_until=trading_day(train_until),
+        resume=resume,
+        progress=steps,
+        private=private,
+    )
 
 
 def train_recommender(

@@ -19,6 +19,7 @@ from privacy.forgetting.erasure_book import ErasureBook
 from privacy.forgetting.receipts import ReceiptDesk
 from privacy.forgetting.subjects import Names, Subject
 from privacy.forgetting.tombstones import open_tombstones
+from privacy.proven_keys import proven_pseudonymizer
 from privacy.vault import DATABASE, open_vault
 from serving.people.files import IdFiles
 from training.retraining import ModelPlans
@@ -70,9 +71,11 @@ def erasures_of(settings: Settings, state: sa.Engine, now: Callable[[], datetime
         now: The wall clock.
 
     Raises:
-        KeyMissing, KeyUnusable: If the key of the tombstones cannot be had.
+        KeyMissing, KeyLost, KeyUnusable: If the pseudonym keys or that of the tombstones cannot be had, or are others
+            than those of what is on file.
     """
     storage, privacy = settings.storage, settings.privacy
+    proven_pseudonymizer(storage, privacy)
     house = House(
         stores=stores_of(settings, state),
         models=ModelPlans(storage.bundles, storage.lake, privacy.erasure.retrain_within_days),

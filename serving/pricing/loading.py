@@ -15,7 +15,7 @@ from fairness.clearance import Clearance
 from fairness.committee import Committee, utc_now
 from features.lake import Lake
 from features.store import Store
-from serving.cleared import cleared_champion
+from serving.cleared import RetrainBy, cleared_champion
 from serving.models import model_card
 from serving.pricing.assortment import Assortment
 from serving.pricing.desk import Desk
@@ -29,6 +29,7 @@ from training.demand.forecaster import MODEL_NAME, Forecaster
 from training.demand.panel import Flags, Floats, Panel, StorePanel
 from training.demand.panel_reader import read_panel, read_store_panel
 from training.demand.plan import Plan
+from training.demand.private_bundle import ReleasedWeeks
 from training.demand.state import state_of
 
 _SOLD_WITHIN_WEEKS: Final = 26  # what did not sell in half a year is off the shelf
@@ -40,6 +41,7 @@ def desk_on_disk(
     fairness: FairnessSettings,
     now: Callable[[], datetime] = utc_now,
     *,
+    retrain_by: RetrainBy,
     committee: Committee | None = None,
 ) -> Desk:
     """Verify the bundle that promotion named and its audit, then load it and read the state of every product it prices.
@@ -49,6 +51,7 @@ def desk_on_disk(
         demand: Horizon and known events.
         fairness: The policy in force.
         now: Gives the aware time.
+        retrain_by: Says by when a version must be replaced because of erasures.
         committee: The committee's book, where the process keeps one open; None opens it.
 
     Raises:
@@ -60,7 +63,7 @@ def desk_on_disk(
         LakeMissing, LakeDamaged: If there is no lake to read prices from.
         OnlineStoreUnready, PriceTableMissing: If the price features were not built.
     """
-    bundle, clearance = cleared_champion(storage, fairness, MODEL_NAME, now, committee=committee)
+    bundle, clearance = cleared_champion(storage, fairness, MODEL_NAME, now, retrain_by=retrain_by, committee=committee)
     return desk_from(bundle, storage, demand, clearance)
 
 
@@ -81,11 +84,12 @@ def desk_from(
     """
     lake = Lake.open(storage.lake)
     store = Store(storage.feast)
-    panel = read_panel(store)
+    released, panel = ReleasedWeeks.load(bundle), read_panel(store)
+    if released is not None:  # a private version's answers begin from what it released, not from the sales
+        panel = released.panel(panel, Forecaster.load(bundle))
     panel = panel.take(np.flatnonzero((panel.units[:, -_SOLD_WITHIN_WEEKS:] > 0).any(axis=1)))
-    return desk_of(
-        bundle, panel, read_store_panel(store, panel, None), demand, lake.manifest.trading_time_zone, clearance
-    )
+    stores = read_store_panel(store, panel, None) if released is None else released.stores(panel)
+    return desk_of(bundle, panel, stores, demand, lake.manifest.trading_time_zone, clearance)
 
 
 def desk_of(

@@ -13,6 +13,7 @@ from serving.decisions import DecisionLog
 from serving.pricing.assembly import Pricing, pricing_of
 from serving.pricing.desk import Desk
 from serving.pricing.loading import desk_on_disk
+from training.retraining import open_dates
 
 
 @contextmanager
@@ -25,7 +26,8 @@ def local_pricing(settings: Settings, progress: Callable[[str], None]) -> Iterat
     """
     progress("prices: loading the demand champion and the weekly panel")
     ensure_price_tables(settings.storage, Lake.open(settings.storage.lake))
-    desk = desk_on_disk(settings.storage, settings.demand, settings.fairness)
+    dates = open_dates(settings.storage, settings.privacy.erasure.retrain_within_days)
+    desk = desk_on_disk(settings.storage, settings.demand, settings.fairness, retrain_by=dates.of)
     with pricing_around(desk, settings, settings.storage.state_db) as pricing:
         yield pricing, desk
 

@@ -17,13 +17,15 @@ BRANCHES = [
     importlib.import_module(f"{part}.errors")
     for part in (
         "training.demand",
+        "privacy.auditing",
+        "privacy.counting",
+        "privacy.forgetting",
+        "serving.off_policy",
+        "serving.pricing",
         "training.contest",
         "training.experiments",
         "training.off_policy",
         "training.peers",
-        "serving.off_policy",
-        "serving.pricing",
-        "privacy.forgetting",
         "serving.people",
     )
 ]

@@ -16,7 +16,8 @@ from serving.problems import KINDS, document, headers, translate
 
 PACKAGES = (
     *("configs", "privacy", "features", "fairness", "training", "training.demand"),
-    *("serving", "serving.pricing", "serving.auditing", "serving.people", "privacy.forgetting"),
+    *("serving", "serving.pricing", "serving.auditing", "serving.people", "privacy.auditing"),
+    *("privacy.forgetting", "privacy.counting"),
 )
 
 # Why an error of the packages below never answers a request. A new error goes into `KINDS` or under one of these.
@@ -30,7 +31,7 @@ NO_ANSWER: Final = {
     "It keeps the server or a command from starting: nobody listens yet.": """
         features.LineageUnknown
         configs.OverrideMalformed configs.SettingValueBroken configs.SettingsFileBroken configs.SettingsFileMissing
-        configs.SettingsInvalid privacy.KeyMissing privacy.KeyPairMismatch privacy.KeyUnusable
+        configs.SettingsInvalid privacy.KeyLost privacy.KeyMissing privacy.KeyPairMismatch privacy.KeyUnusable
         privacy.PseudonymKeyUnknown
         serving.ApiKeysBroken serving.ApiKeysMissing serving.DateMalformed serving.DiskSpaceShort serving.HostUnknown
         serving.ObjectiveUnknown serving.PortInUse serving.TrackUnknown
@@ -38,7 +39,7 @@ NO_ANSWER: Final = {
     "The bundle poller meets it, keeps the champion in place and logs it; without one the caller gets NotReady.": """
         training.BundleDamaged training.BundleItemUnknown training.BundleMissing training.BundleNameInvalid
         training.BundleVersionMismatch training.CatalogueUnsorted training.ChampionMismatch
-        training.ChampionPointerBroken training.NoChampion
+        training.ChampionPointerBroken training.NoChampion privacy.StatementUnreadable
         """,
     "The server meets it at start or while it reads features, logs it, and answers with lists that need none.": """
         features.OnlineStoreUnready
@@ -52,6 +53,11 @@ NO_ANSWER: Final = {
         privacy.DpCheckpointMismatch privacy.DpExamplesUneven privacy.DpLossRefused privacy.DpModelRefused
         privacy.DpSamplingRefused training.PrivateNoiseForeseeable training.PrivateRunUnfinished
         training.PrivateVocabularyEmpty training.PublicProductsMissing
+        """,
+    "Only the privacy audit of a command raises it; the gate tells of a missing record among its reasons.": """
+        privacy.auditing.CanariesIdle privacy.auditing.CanariesTooFew privacy.auditing.CanariesUnplantable
+        privacy.auditing.NothingPromised privacy.auditing.PrivacyAuditNotPassed privacy.auditing.PrivacyAuditUnwritten
+        privacy.auditing.PrivacyRecordCorrupt privacy.auditing.PrivacyRecordMissing privacy.auditing.VersionOutdated
         """,
     "Only commands that audit a model raise it.": """
         fairness.AuditNotPassed
@@ -75,14 +81,14 @@ NO_ANSWER: Final = {
     "Only commands that train or release under differential privacy raise it; the server shows stored figures.": """
         privacy.BudgetExceeded privacy.ChargeExceedsReservation privacy.ClockMovedBack privacy.CrossCheckUnavailable
         privacy.LedgerTextInvalid privacy.PrivacyParameterInvalid privacy.ReservationClosed privacy.ReservationUnknown
-        privacy.StatementUnreadable privacy.TargetUnreachable
+        privacy.TargetUnreachable
         """,
     "Only commands that move stores to a new key, or names of earlier keys, meet it; a server follows the record.": """
         privacy.KeyRingDamaged privacy.KeyShared privacy.PseudonymRetired privacy.RotationNeeded
         privacy.RotationRunning privacy.RotationUnfinished privacy.WindowOpen
         """,
     "Only commands that count customers or let old rows go raise it.": """
-        features.RetentionEmptiesLake privacy.CountNotWhole
+        features.RetentionEmptiesLake privacy.counting.CountNotWhole privacy.counting.QuestionUnclear
         """,
     "The desk of consents turns it into ConsentTimeInvalid; tests/unit/serving tries it.": """
         privacy.ConsentBackdated
@@ -102,7 +108,7 @@ NO_ANSWER: Final = {
         training.demand.ProductListUnreadable training.demand.ListedUnknown training.demand.PeersMissing
         training.demand.NoPricesSeen training.demand.HistoryTooShort training.demand.NothingToLearn
         training.demand.PlanMismatch training.demand.StoreModelMissing training.demand.StorePairsMismatch
-        training.demand.PanelEmpty training.demand.EventUnknownDepartment
+        training.demand.PanelEmpty training.demand.EventUnknownDepartment training.demand.PrivateOriginsTooMany
         """,
     "Only the batch of price suggestions reads a file.": """
         serving.pricing.InputsUnreadable

@@ -171,7 +171,7 @@ def test_the_served_demand_models_keep_their_promises(demo: str, clone: Path) ->
 def test_every_command_of_the_readme_runs(demo: str, clone: Path, port: int) -> None:
     answers = {command: run_shell(command, clone, port) for command in commands()}
     assert len(answers) >= 10
-    recommended, recorded, priced, audits = (
+    recommended, recorded, priced, audits, decided, held = (
         json.loads(answers[command]) for command in answers if command.startswith("curl")
     )
     assert recommended["personalization"]["applied"]
@@ -180,6 +180,11 @@ def test_every_command_of_the_readme_runs(demo: str, clone: Path, port: int) -> 
     assert reports[recommended["model"]["fairness_report_id"]]["signed"]
     assert [item["rank"] for item in recommended["items"]] == [1, 2]
     assert recorded["accepted"] == 1
+    assert (decided["do_not_profile"], decided["do_not_contact"]) == (True, False)
+    assert held["purchases"]
+    assert [one["granted"] for one in held["consents"] if one["version"] == "text-2"] == [False] * 3
+    searched = next(answer for command, answer in answers.items() if "verify-erasure" in command)
+    assert "Nothing was found" in searched
     lists = pq.read_table(clone / "var" / "reports" / "evaluation" / "recommendations.parquet")
     assert lists.column_names == ["customer_id", "task", "rank", "product_id", "score"]
     (suggestion,) = priced["suggestions"]
@@ -238,4 +243,6 @@ def test_no_log_line_holds_a_key_or_an_id(demo: str, clone: Path) -> None:
     assert not [role for role, key in keys.items() if key in log]
     requests = [json.loads(line) for line in log.splitlines() if line.startswith("{")]
     assert requests
-    assert not [line for line in requests if "customer_id" in json.dumps(line)]
+    assert "/v1/customers/{customer_id}" in {line.get("route") for line in requests}  # as written, no id
+    assert "/v1/customers/4" not in log
+    assert not [line for line in requests if "customer_id" in json.dumps({**line, "route": None})]

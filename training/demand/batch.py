@@ -10,6 +10,7 @@ from training.demand.events import with_events
 from training.demand.forecast import Forecast
 from training.demand.forecaster import Forecaster
 from training.demand.plan import Plan
+from training.demand.private_bundle import ReleasedWeeks
 from training.demand.sources import DemandSources
 from training.demand.state import state_of
 
@@ -32,14 +33,18 @@ def forecast_everything(
     Returns:
         Number of products and of pairs forecast.
     """
-    forecaster, panel = Forecaster.load(bundle), sources.panel
+    forecaster = Forecaster.load(bundle)
+    released, panel, pairs = ReleasedWeeks.load(bundle), sources.panel, sources.stores
+    if released is not None:
+        panel = released.panel(panel, forecaster)
+        pairs = released.stores(panel)
     plan = with_events(Plan.unchanged(panel, n_weeks), settings.events, panel)
     chain = forecaster.forecast_from(state_of(panel), plan, track="full")
 
     def forecasts() -> Iterator[Forecast]:
         yield chain
         if stores:
-            yield forecaster.split(chain, panel, sources.stores)
+            yield forecaster.split(chain, panel, pairs)
 
     write_forecast_file(forecasts(), out)
-    return len(panel), len(sources.stores) if stores else 0
+    return len(panel), len(pairs) if stores else 0

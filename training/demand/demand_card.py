@@ -36,7 +36,7 @@ def demand_card(
     sections = [
         f"# {evaluation.model}, version {version}\n\n{description}",
         "## Made from\n\n" + origin_lines(facts),
-        "## Privacy\n\n" + facts.privacy.statement,
+        "## Privacy\n\n" + facts.privacy.words,
         *(_results(evaluation, track, level) for track in evaluation.tracks for level in _levels(evaluation, track)),
         "## Price response\n\n" + _response(elasticities),
         "## Limits\n\n" + "\n".join(f"- {limit}" for limit in _LIMITS),

@@ -93,6 +93,16 @@ class NothingToLearn(TrainingError):
         )
 
 
+class PrivateOriginsTooMany(TrainingError):
+    """A private version was to be judged from several origins, but releases the weeks before the first one alone."""
+
+    def __init__(self, *, n_origins: int, test_weeks: int, horizon_weeks: int) -> None:
+        super().__init__(
+            f"a private version is judged from one origin, and {test_weeks} test week(s) make {n_origins}: what sold "
+            f"between them would be one more release. Set demand.evaluation.test_weeks to {horizon_weeks} or fewer."
+        )
+
+
 class PlanMismatch(TrainingError):
     """A plan is not for the products and weeks that follow the panel."""
 

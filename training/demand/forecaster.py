@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from training.artifact import Bundle
+from training.demand.counts import moment_dispersion
 from training.demand.errors import HistoryTooShort, PlanMismatch, StoreModelMissing
 from training.demand.forecast import Forecast
 from training.demand.inputs import inputs_of
@@ -32,6 +33,7 @@ _NEW_DISPERSION: Final = 1.5  # least dispersion of a product without any sale; 
 # Factor on the dispersion under a plan: weeks to come differ more than weeks learnt from among themselves.
 _UNSEEN: Final[dict[Track, float]] = {"none": 1.0, "promo": 1.05, "full": 1.05}
 _LARGEST_LOG_MEAN: Final = 12.0
+_LEAST_MEAN: Final = 0.02  # units per week; what never sold is read as this
 
 
 def tree_file(track: Track) -> str:
@@ -53,8 +55,8 @@ class Forecaster:
     use the elasticity model, `training.demand.elasticity`.
 
     Attributes:
-        networks: By track.
-        trees: By track.
+        networks: By track; none where means are shipped, which every track then answers alike.
+        trees: By track, as the networks.
         split_model: Of the stores; None where no store data was given.
     """
 
@@ -71,8 +73,9 @@ class Forecaster:
             BundleDamaged: If a part cannot be read.
         """
         tensors = bundle.tensors()
-        networks = {track: DemandNetwork.from_state(_under(tensors, f"{NETWORK}.{track}.")) for track in TRACKS}
-        trees = {track: trees_of(bundle.text(tree_file(track))) for track in TRACKS}
+        fitted = TRACKS if _under(tensors, f"{NETWORK}.") else ()
+        networks = {track: DemandNetwork.from_state(_under(tensors, f"{NETWORK}.{track}.")) for track in fitted}
+        trees = {track: trees_of(bundle.text(tree_file(track))) for track in fitted}
         stores = _under(tensors, f"{STORES}.")
         return cls(networks, trees, StoreSplit.from_state(stores) if stores else None)
 
@@ -151,6 +154,8 @@ class Forecaster:
 
     def _predict(self, member: Member, state: State, plan: Plan, track: Track) -> tuple[Floats, Floats]:
         """Compute log mean and dispersion: (P, H) each."""
+        if not self.networks:
+            return _means(state, plan)
         inputs = inputs_of(state, plan, track)
         log_mean, log_dispersion = self.networks[track].predict(inputs)
         if member != "network":
@@ -167,6 +172,14 @@ def _blend(network: Floats, trees: Floats, state: State, plan: Plan, track: Trac
         members.append(np.repeat(np.log(state.smoothed), len(plan.weeks)))
     blend: Floats = np.mean(members, axis=0)
     return blend
+
+
+def _means(state: State, plan: Plan) -> tuple[Floats, Floats]:
+    """Answer with the mean of all weeks known: (P, H) logarithms, and the product's own dispersion."""
+    level = np.maximum(state.units.mean(axis=1), _LEAST_MEAN)
+    columns = (np.log(level), moment_dispersion(state.units))
+    log_mean, dispersion = (np.repeat(column[:, None], len(plan.weeks), axis=1) for column in columns)
+    return log_mean, dispersion
 
 
 def _widened(dispersion: Floats, state: State) -> Floats:

@@ -4,12 +4,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from lightning.pytorch.callbacks import Callback
 
 from configs.settings import PROJECT_ROOT, Settings
 from features.services import PRICE_V1
+from privacy.statement import STATEMENT_FILE
 from training.artifact import Bundle, bundle_directory, next_version, write_bundle
 from training.demand.backtest import Backtest, Origin, latest_cutoff, origins
 from training.demand.baselines import MEAN_8_WEEKS
@@ -20,16 +21,18 @@ from training.demand.elasticity import fit_elasticities
 from training.demand.evaluation import evaluate
 from training.demand.evaluation_files import write_elasticities, write_forecasts, write_metrics
 from training.demand.evaluation_results import DemandEvaluation
-from training.demand.fit import FittedForecaster, fit_forecaster
+from training.demand.fit import fit_forecaster
 from training.demand.forecaster import MODEL_NAME, SECTIONS, Forecaster
-from training.demand.judging import backtests_of, chosen_elasticities, judged_series
+from training.demand.judging import backtests_of, chosen_elasticities, judged_series, with_pairs
 from training.demand.module import TRAIN_LOSS, VALIDATION_LOSS
 from training.demand.panel import Panel, StorePanel
 from training.demand.plan import TRACKS, Track
 from training.demand.price_response import response_figures
+from training.demand.private_fit import fit_private_demand, require_one_origin
 from training.demand.product_lists import ProductList, read_products
 from training.demand.pyfunc import BundlePredictor, input_example
-from training.demand.sources import NO_CONSENT, DemandSources, prepare_demand
+from training.demand.sources import NO_CONSENT, PRIVATE_CONSENT, DemandSources, prepare_demand
+from training.demand.version import FittedVersion
 from training.lineage import code_commit, lock_digest, lock_file, provenance
 from training.manifest import ManifestFacts, PrivacyStatement
 from training.registry import Tracker
@@ -65,6 +68,7 @@ def train_demand(
     train_until: date | None,
     resume: bool,
     progress: Progress,
+    private: bool = False,
     callbacks: Sequence[Callback] = (),
 ) -> TrainedDemand:
     """Train forecaster and price response on the weeks before a cut-off, judge them on those after, and register them.
@@ -76,41 +80,44 @@ def train_demand(
             `demand.evaluation.test_weeks` back at the end of the data.
         resume: Continue a killed run of the same settings, data and cut-off.
         progress: Told each step in words.
-        callbacks: Further Lightning callbacks.
+        private: Learn within `demand.private.target_epsilon`, charged to the ledger; see `fit_private_demand`.
+        callbacks: Further Lightning callbacks; a private training calls none.
 
     Raises:
         NothingToResume: If there is no such run.
+        PrivateOriginsTooMany: If a private version would be judged on weeks of which it released nothing.
+        BudgetExceeded, TargetUnreachable, PrivateRunUnfinished, PublicProductsMissing: If a private version cannot be
+            made.
         TestWeeksUnavailable: If the data ends before the test weeks do.
         LakeMissing, PanelEmpty, HistoryTooShort, NothingToLearn, NoPricesSeen: If the data does not suffice.
     """
     sources, rolling = _prepare(settings, train_until, settings.demand.evaluation.test_weeks, progress)
-    known = rolling[0].known(sources.panel)
-    checkpoints = settings.storage.checkpoints / MODEL_NAME / _fingerprint(settings, sources, rolling[0])
+    if private:
+        require_one_origin(rolling, settings.demand)
+    checkpoints = settings.storage.checkpoints / MODEL_NAME / _fingerprint(settings, sources, rolling[0], private)
     run_id = run_to_resume(checkpoints) if resume else None
     tracker = Tracker(settings.storage)
     with tracker.run(name=MODEL_NAME, tags=_tags(sources, rolling[0]), run_id=run_id) as run:
         remember_run(checkpoints, run.run_id)
         run.log_params(flat_sections(settings, SECTIONS))
-        logger = tracker.lightning_logger(run)
-        fitted = fit_forecaster(
-            known,
-            sources.stores.until(rolling[0].weeks[0]),
-            settings.demand,
+        logger = None if private else tracker.lightning_logger(run)
+        version = _fit_version(
+            settings,
+            sources,
+            rolling[0],
             checkpoints,
+            run.run_id,
+            logger,
             resume=resume,
-            logger=logger,
             callbacks=callbacks,
             progress=progress,
         )
-        elasticities = _respond(known, settings, progress)
         progress("evaluation: the models beside last week, the mean, IMAPA and the mean with responses")
-        judged = judged_series(sources, known, settings.demand.evaluation, listed=None, with_stores=True)
-        found = backtests_of(lambda _: fitted.forecaster, sources, rolling, judged, TRACKS, settings.demand)
-        evaluation = _evaluate(settings, sources, rolling, found, elasticities)
+        evaluation = _judge(version, settings, sources, rolling)
         progress("bundle: writing and registering")
-        bundle = _bundle(settings, sources, rolling[0], fitted, elasticities, evaluation, entry)
-        _log(run, fitted, evaluation, bundle)
-        example = input_example(elasticities)
+        bundle = _bundle(settings, sources, rolling[0], version, evaluation, entry)
+        _log(run, version, evaluation, bundle)
+        example = input_example(version.elasticities)
         tracker.register(
             run,
             bundle,
@@ -188,9 +195,47 @@ def _prepare(
     return sources, origins(sources.panel, cutoff, test_weeks, settings.demand.horizon_weeks)
 
 
+def _fit_version(
+    settings: Settings,
+    sources: DemandSources,
+    origin: Origin,
+    checkpoints: Path,
+    run: str,
+    logger: Any,
+    *,
+    resume: bool,
+    callbacks: Sequence[Callback],
+    progress: Progress,
+) -> FittedVersion:
+    """Fit on the weeks before an origin; without a logger privately, which shows no losses: each would be a release."""
+    if logger is None:
+        return fit_private_demand(
+            settings, sources, origin.weeks[0], checkpoints, run=run, resume=resume, progress=progress
+        )
+    known, stores = origin.known(sources.panel), sources.stores.until(origin.weeks[0])
+    how = {"resume": resume, "logger": logger, "callbacks": callbacks, "progress": progress}
+    fitted = fit_forecaster(known, stores, settings.demand, checkpoints, **how)
+    return FittedVersion(fitted, _respond(known, settings, progress), None)
+
+
 def _respond(known: Panel, settings: Settings, progress: Progress) -> Elasticities:
     progress("price response: elasticities, product to category to chain")
     return fit_elasticities(known, settings.demand.elasticity)
+
+
+def _judge(
+    version: FittedVersion, settings: Settings, sources: DemandSources, rolling: Sequence[Origin]
+) -> DemandEvaluation:
+    """Judge a version on what then sold; a private one and the peers beside it know what it released, and no more."""
+    known = rolling[0].known(sources.panel)
+    judged = judged_series(sources, known, settings.demand.evaluation, listed=None, with_stores=True)
+    begun = sources
+    if version.private is not None:
+        begun = version.private.begun
+        judged = judged.of(begun.panel.product_ids)
+    chain, stores = backtests_of(lambda _: version.fitted.forecaster, begun, rolling, judged, TRACKS, settings.demand)
+    truth = stores if version.private is None else with_pairs(sources.stores, judged.pairs)
+    return _evaluate(settings, sources, rolling, (chain, truth), version.elasticities)
 
 
 def _evaluate(
@@ -221,13 +266,13 @@ def _bundle(
     settings: Settings,
     sources: DemandSources,
     origin: Origin,
-    fitted: FittedForecaster,
-    elasticities: Elasticities,
+    version: FittedVersion,
     evaluation: DemandEvaluation,
     entry: ModelEntry,
 ) -> Bundle:
     bundles_dir, manifest = settings.storage.bundles, sources.lake.manifest
-    version = next_version(bundles_dir, MODEL_NAME)
+    number = next_version(bundles_dir, MODEL_NAME)
+    private = version.private
     facts = ManifestFacts(
         trained_at=datetime.now(UTC),
         train_until=sources.cutoff(origin.weeks[0]),
@@ -235,32 +280,45 @@ def _bundle(
         code_commit=code_commit(PROJECT_ROOT),
         lock_digest=lock_digest(PROJECT_ROOT),
         feature_service=PRICE_V1,
-        consent_digest=NO_CONSENT,
+        consent_digest=NO_CONSENT if private is None else PRIVATE_CONSENT,
         settings=settings.model_dump(mode="json", include=set(SECTIONS)),
-        privacy=_PRIVACY,
+        privacy=_PRIVACY if private is None else PrivacyStatement.of(private.statement),
         metrics=evaluation.headline(),
         provenance=provenance(manifest.source),
     )
-    tensors, arrays, frames, texts = bundle_parts(fitted.forecaster)
+    tensors, arrays, frames, texts = bundle_parts(version.fitted.forecaster)
+    frames |= version.elasticities.bundle_parts()
+    if private is not None:
+        released, listed = private.weeks.bundle_parts()
+        arrays, frames, texts = (
+            arrays | released,
+            frames | listed,
+            texts | {STATEMENT_FILE: private.statement.to_json()},
+        )
     card = demand_card(
-        version=version, description=entry.description, facts=facts, evaluation=evaluation, elasticities=elasticities
+        version=number,
+        description=entry.description,
+        facts=facts,
+        evaluation=evaluation,
+        elasticities=version.elasticities,
     )
     return write_bundle(
-        bundle_directory(bundles_dir, MODEL_NAME, version),
+        bundle_directory(bundles_dir, MODEL_NAME, number),
         name=MODEL_NAME,
-        version=version,
+        version=number,
         facts=facts,
         tensors=tensors,
         arrays=arrays,
-        frames=frames | elasticities.bundle_parts(),
+        frames=frames,
         texts=texts | {"evaluation.json": evaluation.model_dump_json(indent=2), "model_card.md": card},
     )
 
 
-def _log(run: Run, fitted: FittedForecaster, evaluation: DemandEvaluation, bundle: Bundle) -> None:
-    run.log_metrics({**fitted.figures, "n_epochs": fitted.n_epochs, **evaluation.headline()})
+def _log(run: Run, version: FittedVersion, evaluation: DemandEvaluation, bundle: Bundle) -> None:
+    run.log_metrics({**version.fitted.figures, "n_epochs": version.fitted.n_epochs, **evaluation.headline()})
     run.log_text(evaluation.model_dump_json(indent=2), "evaluation.json")
-    run.log_loss_curve((TRAIN_LOSS, VALIDATION_LOSS))
+    if version.private is None:  # a private fit has no logger: it may be resumed, and its release is what counts
+        run.log_loss_curve((TRAIN_LOSS, VALIDATION_LOSS))
     run.log_text(bundle.text("model_card.md"), "model_card.md")
     run.set_tags({"bundle_version": bundle.manifest.version, "bundle_digest": bundle.digest})
 
@@ -275,9 +333,10 @@ def _tags(sources: DemandSources, origin: Origin) -> dict[str, str]:
     }
 
 
-def _fingerprint(settings: Settings, sources: DemandSources, origin: Origin) -> str:
+def _fingerprint(settings: Settings, sources: DemandSources, origin: Origin, private: bool = False) -> str:
     return fingerprint(
         {
+            "private": private,
             "settings": settings.model_dump(mode="json", include=set(SECTIONS)),
             "data": sources.lake.manifest.snapshot_digest,
             "train_until": str(origin.weeks[0]),

@@ -41,6 +41,11 @@ class Judged:
     product_ids: npt.NDArray[np.str_]
     pairs: pd.DataFrame
 
+    def of(self, product_ids: npt.NDArray[np.str_]) -> "Judged":
+        """Keep the series of some products."""
+        pairs = self.pairs[self.pairs[PRODUCT_ID].isin(product_ids)].reset_index(drop=True)
+        return Judged(self.product_ids[np.isin(self.product_ids, product_ids)], pairs)
+
 
 def judged_series(
     sources: DemandSources,

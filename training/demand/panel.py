@@ -79,6 +79,17 @@ class Panel:
             **weekly,
         )
 
+    def followed_by(self, later: "Panel") -> "Panel":
+        """Add the weeks right after this panel's, of the same products in the same order."""
+        weekly = {name: np.hstack([getattr(self, name), getattr(later, name)]) for name in _WEEKLY}
+        return Panel(
+            product_ids=self.product_ids,
+            weeks=np.concatenate([self.weeks, later.weeks]),
+            attributes=self.attributes,
+            sold_by_weight=self.sold_by_weight,
+            **weekly,
+        )
+
     def _weeks(self, kept: Flags) -> "Panel":
         weekly = {name: getattr(self, name)[:, kept] for name in _WEEKLY}
         return Panel(

@@ -18,6 +18,7 @@ from training.demand.panel_reader import read_panel, read_store_panel
 from training.demand.product_lists import ProductList
 
 NO_CONSENT: Final = "none needed: sums over all sales, no person's record is read"
+PRIVATE_CONSENT: Final = "none needed: noisy sums over all sales; records are read to bound what each person adds"
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,22 +3,31 @@
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from privacy.dp_checkpoint import DpCheckpoint
+from privacy.events import Event
 from privacy.ledger import Ledger, Reservation, Spent
 from training.errors import NothingToResume, PrivateRunUnfinished
 from training.resuming import LAST_CHECKPOINT, PRIVATE_RUN
-from training.two_tower.private_plan import PrivatePlan
 
 LINEAGE: Final = "shop-customers"  # everyone in this house's lake: another ingest holds the same people
 WHAT: Final = "two-tower, private: popularity, vocabulary and weights"
 _COUNTS: Final = "released_counts.npz"
 _STEPS_IN_BLOCK: Final = 5  # steps that a kill loses at most; they stay charged
+
+
+class Releases(Protocol):
+    """A plan: all that a run will release."""
+
+    @property
+    def events(self) -> tuple[Event, ...]:
+        """What the ledger is charged with."""
+        ...
 
 
 class _State(BaseModel):
@@ -34,7 +43,7 @@ class KeptCounts:
     """Released counts, which anyone may see.
 
     Attributes:
-        values: (N,) noisy counts of customers.
+        values: (2 N,) noisy sums over customers: recent purchases by product, then first purchases.
         noise_std: Standard deviation of the noise on each.
         secure: Whether nobody can foretell the noise; False, as in tests, makes the promise void.
     """
@@ -60,7 +69,7 @@ class ChargedRun:
 
     @classmethod
     def open(
-        cls, ledger: Ledger, plan: PrivatePlan, folder: Path, *, run: str, lineage: str, resume: bool
+        cls, ledger: Ledger, plan: Releases, folder: Path, *, run: str, lineage: str, resume: bool, what: str = WHAT
     ) -> "ChargedRun":
         """Reserve budget for everything the plan releases, or take up what a killed run had reserved.
 
@@ -71,6 +80,7 @@ class ChargedRun:
             run: Name in the ledger.
             lineage: Whose customers.
             resume: Go on with the killed run in the folder; nothing is reserved anew.
+            what: What is released, in the ledger's words.
 
         Raises:
             BudgetExceeded: If the window has not enough left.
@@ -84,7 +94,7 @@ class ChargedRun:
             return cls(ledger, _found(ledger, plan, state), folder)
         if state.exists():
             raise PrivateRunUnfinished(folder=folder)
-        reservation = ledger.reserve(run, WHAT, plan.events, lineage)
+        reservation = ledger.reserve(run, what, plan.events, lineage)
         folder.mkdir(parents=True, exist_ok=True)
         state.write_text(_State(reservation_id=reservation.reservation_id).model_dump_json(), encoding="utf-8")
         return cls(ledger, reservation, folder)
@@ -104,7 +114,7 @@ class ChargedRun:
         if self.reservation.state != "committed":  # a run killed after its last release reads, but releases no more
             self.ledger.access(self.reservation)
 
-    def commit(self, plan: PrivatePlan) -> Spent:
+    def commit(self, plan: Releases) -> Spent:
         """Note that everything is released, and tell what the customers' budget stands at."""
         if self.reservation.state != "committed":
             self.ledger.commit(self.reservation, plan.events)
@@ -128,7 +138,7 @@ class ChargedRun:
         draft.replace(self.folder / _COUNTS)
 
 
-def _found(ledger: Ledger, plan: PrivatePlan, state: Path) -> Reservation:
+def _found(ledger: Ledger, plan: Releases, state: Path) -> Reservation:
     try:
         left = _State.model_validate_json(state.read_text(encoding="utf-8"))
     except (OSError, ValidationError):

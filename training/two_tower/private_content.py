@@ -1,6 +1,7 @@
 """Frozen product vectors from public product attributes alone; no purchase decides a figure of them."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -27,11 +28,42 @@ from training.errors import PublicProductsMissing
 
 PUBLIC_FIELDS: Final = (DEPARTMENT, CATEGORY, PRODUCT_TYPE, BRAND, MANUFACTURER_ID, PACKAGE_SIZE)
 
+LEVELS: Final = (  # of which a history says what its owner may try next; one learned scale each
+    (CATEGORY,),
+    (PRODUCT_TYPE,),
+    (CATEGORY, BRAND),
+    (MANUFACTURER_ID,),
+    (CATEGORY, MANUFACTURER_ID),
+    (BRAND,),
+)
+
 _WORDS_OF: Final = (CATEGORY, PRODUCT_TYPE)  # written in words that products of several types share
+_BETWEEN: Final = "\x1f"  # no text of a product holds it
 _SMALLEST: Final = 1e-9  # length below which a vector is rounding
 _MIN_PRODUCTS: Final = 2  # an attribute of a single product says nothing of another one
 
 Floats = npt.NDArray[np.float32]
+Ints = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class PublicContent:
+    """All that is public of N products.
+
+    Attributes:
+        products: Rows of `public_products`.
+        vectors: (N, D) from `content_vectors`.
+        groups: (N, L) from `content_groups`.
+    """
+
+    products: pd.DataFrame
+    vectors: Floats
+    groups: Ints
+
+    @classmethod
+    def of(cls, products: pd.DataFrame, n_dims: int) -> "PublicContent":
+        """Work vectors and groups out."""
+        return cls(products, content_vectors(products, n_dims), content_groups(products))
 
 
 def public_products(lake: Lake) -> pd.DataFrame:
@@ -86,6 +118,26 @@ def content_vectors(products: pd.DataFrame, n_dims: int) -> Floats:
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
     unit: Floats = np.divide(vectors, lengths, out=np.zeros_like(vectors), where=lengths > _SMALLEST).astype(np.float32)
     return unit
+
+
+def content_groups(products: pd.DataFrame) -> Ints:
+    """Tell which group of each level a product is in.
+
+    Args:
+        products: Rows of `public_products`.
+
+    Returns:
+        (N, L) int64, one column for each of `LEVELS`; the groups of all levels are numbered as one, level after level.
+    """
+    columns, start = [], 0
+    for first, *others in LEVELS:
+        names = products[first]
+        for field in others:
+            names = names + _BETWEEN + products[field]
+        codes, known = pd.factorize(names, sort=True)
+        columns.append(codes.astype(np.int64) + start)
+        start += len(known)
+    return np.column_stack(columns)
 
 
 def _attributes(products: pd.DataFrame) -> sparse.csr_array:

@@ -4,6 +4,7 @@ A made-up customer is a function of the release and of a public seed, so the wei
 worth for real lists is for the fairness audit to say.
 """
 
+from collections.abc import Mapping
 from typing import Final
 
 import numpy as np
@@ -21,8 +22,10 @@ from training.two_tower.histories import PAIR_FIELDS, PROFILE_FIELDS, Histories
 from training.two_tower.private_popularity import ReleasedPopularity
 from training.two_tower.scorer import Scorer
 
+Floats = npt.NDArray[np.float64]
+
 N_MADE_UP: Final = 512
-N_PRODUCTS: Final = 48  # in a made-up history
+N_PURCHASES: Final = 150  # in a made-up history; what is popular is drawn again and again, as real people buy it
 _DAYS: Final = 84.0  # that it spans
 _HALF_LIVES: Final = {"decayed_short": 30.0, "decayed_long": 90.0}
 
@@ -35,15 +38,20 @@ def private_exposure(
     Args:
         scorer: The private model.
         popularity: What was released.
-        settings: Seed, and how much of the weights is used.
-        suppliers: Who is small, and the bounds.
+        settings: Seed, how much of the weights is used, and what small manufacturers are to get.
+        suppliers: Who is small, and the other bounds.
     """
     products = scorer.products
     classes = supplier_classes(products["brand"], products["manufacturer_id"], products["popularity"], suppliers)
-    demand = demand_shares(popularity.counts, classes)
+    demand: dict[Task, dict[str, float]] = {
+        "all": demand_shares(popularity.counts, classes),
+        "novel": demand_shares(popularity.first, classes),
+    }
+    aim = suppliers.model_copy(update={"small_target": settings.private.small_target})
     made_up = made_up_histories(popularity, settings.seed)
+    ready = scorer.with_exposure(_without_weights(classes, demand))
     weights: dict[Task, ClassWeights] = {
-        task: fit_weights(*judged_candidates(scorer, made_up, task, classes), demand, suppliers) for task in TASKS
+        task: fit_weights(*judged_candidates(ready, made_up, task, classes), demand[task], aim) for task in TASKS
     }
     return SupplierExposure(classes, weights, settings.exposure_strength)
 
@@ -56,19 +64,30 @@ def made_up_histories(popularity: ReleasedPopularity, seed: int) -> Histories:
         seed: Public; the same draws every time.
     """
     rng = np.random.default_rng(seed)
-    n = min(N_PRODUCTS, len(popularity.counts))
-    shares = popularity.counts / popularity.counts.sum()
-    drawn = [np.sort(rng.choice(len(shares), n, replace=False, p=shares)) for _ in range(N_MADE_UP)]
-    product_idx = np.stack(drawn).astype(np.int64)
-    ages = rng.uniform(0, _DAYS, size=product_idx.shape)
-    columns: dict[str, npt.NDArray[np.float64]] = {"n_baskets": np.ones_like(ages)}
-    columns |= {name: np.exp2(-ages / half_life) for name, half_life in _HALF_LIVES.items()}
-    columns |= {"days_since_last": ages, "days_since_first": ages}
+    n_products = len(popularity.counts)
+    drawn = rng.choice(n_products, (N_MADE_UP, N_PURCHASES), p=popularity.counts / popularity.counts.sum())
+    ages = rng.uniform(0, _DAYS, size=drawn.shape).ravel()
+    pairs, place = np.unique(np.arange(N_MADE_UP).repeat(N_PURCHASES) * n_products + drawn.ravel(), return_inverse=True)
+    columns: dict[str, Floats] = {"n_baskets": np.bincount(place).astype(np.float64)}
+    for name, half_life in _HALF_LIVES.items():
+        columns[name] = np.bincount(place, np.exp2(-ages / half_life)).astype(np.float64)
+    columns |= {"days_since_last": np.full(len(pairs), np.inf), "days_since_first": np.zeros(len(pairs))}
+    np.minimum.at(columns["days_since_last"], place, ages)
+    np.maximum.at(columns["days_since_first"], place, ages)
     return Histories(
-        offsets=np.arange(N_MADE_UP + 1, dtype=np.int64) * n,
-        product_idx=product_idx.ravel(),
-        pairs=np.column_stack([columns[field].ravel() for field in PAIR_FIELDS]).astype(np.float32),
+        offsets=np.searchsorted(pairs, np.arange(N_MADE_UP + 1, dtype=np.int64) * n_products).astype(np.int64),
+        product_idx=(pairs % n_products).astype(np.int64),
+        pairs=np.column_stack([columns[field] for field in PAIR_FIELDS]).astype(np.float32),
         profiles=np.full((N_MADE_UP, len(PROFILE_FIELDS)), np.nan, dtype=np.float32),
         session_offsets=np.zeros(N_MADE_UP + 1, dtype=np.int64),
         session_idx=np.empty(0, dtype=np.int64),
     )
+
+
+def _without_weights(classes: npt.NDArray[np.str_], demand: Mapping[Task, Mapping[str, float]]) -> SupplierExposure:
+    """Tell classes but change no order, so that candidates are those of the lists to come."""
+    none = {
+        task: ClassWeights(dict.fromkeys(shares, 0.0), shares, shares, shares, met=False)
+        for task, shares in demand.items()
+    }
+    return SupplierExposure(classes, none, 0.0)

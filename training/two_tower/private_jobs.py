@@ -7,12 +7,12 @@ from typing import Final
 from configs.settings import Settings
 from privacy.ledger import Spent, open_ledger
 from privacy.randomness import Randomness
-from privacy.statement import Statement
+from privacy.statement import Assumption, Statement
 from privacy.stating import Release, TrainingFacts, make_statement
 from training.errors import PrivateNoiseForeseeable
 from training.two_tower.fit import Fitted, TrainingData
 from training.two_tower.private_charge import LINEAGE, ChargedRun
-from training.two_tower.private_content import public_products
+from training.two_tower.private_content import PublicContent, public_products
 from training.two_tower.private_exposure import private_exposure
 from training.two_tower.private_fit import PrivateFit
 from training.two_tower.private_plan import PrivatePlan, private_plan
@@ -25,10 +25,17 @@ _COVERED: Final = (
     "The weights that make room for suppliers: fitted on made-up customers drawn from the released popularity.",
 )
 _PUBLIC: Final = (
-    "Public, and therefore not charged: the product table that the shop maintains (it must list what is sold, not what "
-    "somebody bought), content vectors made of it, list prices, and every setting.",
-    "Left out of this version, because each would have been one more release: products bought together, prices taken "
-    "from receipts, sales and repeat figures of products, a learned repeat head, a choice of the best checkpoint.",
+    Assumption(
+        assumes="What is used at no charge is public.",
+        met_by="the product table that the shop maintains (it must list what is sold, not what was bought), content "
+        "made of it, list prices, and every setting.",
+    ),
+    Assumption(
+        assumes="Nothing else is learnt from customers.",
+        met_by="left out of this version, because each would have been one more release: products bought together, "
+        "prices taken from receipts, sales and repeat figures of products, a learned repeat head, a choice of the best "
+        "checkpoint.",
+    ),
 )
 _NOT_COVERED: Final = (
     "The figures of the evaluation and of the run's record: exact averages over customers of the test weeks, for the "
@@ -75,14 +82,14 @@ def fit_private_version(
         PrivateNoiseForeseeable: If noise came from anything but the operating system.
     """
     private = settings.two_tower.private
-    products = public_products(sources.lake)
+    content = PublicContent.of(public_products(sources.lake), private.content_dim)
     progress(f"privacy: planning for epsilon {private.target_epsilon:g} at delta {private.delta:.0e}")
     plan = private_plan(private)
     ledger = open_ledger(settings.storage, settings.privacy.budget)
     charged = ChargedRun.open(ledger, plan, checkpoints, run=run, lineage=LINEAGE, resume=resume)
     fitted = PrivateFit(
         data=_data(sources),
-        products=products,
+        content=content,
         features=settings.features,
         settings=settings.two_tower,
         plan=plan,
@@ -119,9 +126,13 @@ def private_statement(plan: PrivatePlan, delta: float, spent: Spent) -> Statemen
         )
     releases = [Release(what, tuple(events)) for what, events in plan.charges.items()]
     made = make_statement(releases, delta=delta, training=training, spent=spent)
-    notes = (*_COVERED, *_PUBLIC) if plan.training is not None else (_ONLY_COUNTS, *_COVERED, *_PUBLIC)
+    notes = _COVERED if plan.training is not None else (_ONLY_COUNTS, *_COVERED)
     return made.model_copy(
-        update={"covered": (*made.covered, *notes), "not_covered": (*made.not_covered, *_NOT_COVERED)}
+        update={
+            "covered": (*made.covered, *notes),
+            "not_covered": (*made.not_covered, *_NOT_COVERED),
+            "assumptions": (*made.assumptions, *_PUBLIC),
+        }
     )
 
 

@@ -6,31 +6,28 @@ import torch
 from torch import Tensor, nn
 
 from privacy.dp_examples import TARGET_WEIGHTS, TARGETS, CustomerExample
-from privacy.dp_loss import PerCustomerLoss, ReleasedValues
-from training.two_tower.private_examples import KNOWN, MOMENTS, POOLS
+from privacy.dp_loss import PerCustomerLoss, Prior, stated_values
+from training.two_tower.private_examples import AFFINITIES, KNOWN, MIX, MOMENTS
 
 _HIDDEN: Final = -1e9  # score of what the customer had bought before
 
 
 class VocabularyScores(nn.Module):
-    """Adapted histories times frozen content: the only module with a trainable parameter.
+    """What histories say of the vocabulary, level by level: the only module with a trainable parameter.
 
     Args:
-        adapter: (D, D) to start from.
-        vectors: (V, D) content of the vocabulary; public, not trained.
+        adapter: (1, L) to start from.
     """
 
-    def __init__(self, adapter: Tensor, vectors: Tensor) -> None:
+    def __init__(self, adapter: Tensor) -> None:
         super().__init__()
-        self.adapter = nn.Linear(adapter.shape[1], adapter.shape[0], bias=False)
+        self.adapter = nn.Linear(adapter.shape[1], 1, bias=False)
         with torch.no_grad():
             self.adapter.weight.copy_(adapter)
-        self.register_buffer("vectors", vectors)
-        self.vectors: Tensor
 
     def forward(self, example: CustomerExample) -> Tensor:
         """Score the vocabulary at each moment of one customer: (S, V)."""
-        scores: Tensor = self.adapter(example[POOLS]) @ self.vectors.T
+        scores: Tensor = self.adapter(example[AFFINITIES]).squeeze(-1)
         return scores
 
 
@@ -40,14 +37,18 @@ class FirstPurchases(PerCustomerLoss):
     Negatives are the vocabulary, the same whoever else is drawn; the mask is the customer's own history.
 
     Args:
-        log_prior: (V,) log popularity from the released counts.
+        signals: (V, 2) log shares from the released counts; each customer's own mix of them is the prior.
+
+    Raises:
+        DpLossRefused: If the signals do not say where they come from.
     """
 
-    def __init__(self, log_prior: ReleasedValues) -> None:
-        self._log_prior = log_prior.values.double()
+    def __init__(self, signals: Prior) -> None:
+        self._signals = stated_values(self, signals)
 
     def __call__(self, model: nn.Module, example: CustomerExample) -> Tensor:
         """Give the mean over the customer's first purchases; 0 where he has none."""
-        scores = torch.where(example[KNOWN], _HIDDEN, model(example) + self._log_prior)  # (S, V)
+        prior = example[MIX] @ self._signals.T  # (S, V)
+        scores = torch.where(example[KNOWN], _HIDDEN, model(example) + prior)
         log_shares = torch.log_softmax(scores, dim=-1)
         return -(example[TARGET_WEIGHTS] * log_shares[example[MOMENTS], example[TARGETS]]).sum()

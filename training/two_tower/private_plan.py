@@ -16,7 +16,7 @@ class PrivatePlan:
     """The releases of one version.
 
     Attributes:
-        counts: The release of popularity and vocabulary.
+        counts: The release of popularity, first purchases and vocabulary.
         training: The private training; None where all is spent on counts.
     """
 
@@ -31,7 +31,7 @@ class PrivatePlan:
     @property
     def charges(self) -> dict[str, tuple[Event, ...]]:
         """What is charged for, in words, and its events."""
-        charges: dict[str, tuple[Event, ...]] = {"popularity and vocabulary": (self.counts,)}
+        charges: dict[str, tuple[Event, ...]] = {"popularity, first purchases and vocabulary": (self.counts,)}
         if self.training is not None:
             charges["training of the adapter"] = tuple(self.training.events)
         return charges

@@ -14,8 +14,14 @@ from training.two_tower.private_loss import FirstPurchases, VocabularyScores
 from training.two_tower.private_model import PrivateTowers
 from training.two_tower.private_popularity import ReleasedPopularity
 
-RELEASE: Final = "popularity and vocabulary"  # what the loss's prior was worked out from
-_MICROBATCH: Final = 32  # customers whose gradients are held at once; bounds memory, changes no result
+RELEASE: Final = "popularity, first purchases and vocabulary"  # what the loss's prior was worked out from
+MICROBATCH: Final = 256  # customers whose gradients are held at once; bounds memory, changes no result
+
+
+def trainee(towers: PrivateTowers, popularity: ReleasedPopularity) -> tuple[VocabularyScores, FirstPurchases]:
+    """Give what is trained and what it is trained by."""
+    signals = torch.from_numpy(popularity.signals[popularity.taught])
+    return VocabularyScores(towers.adapter.weight.detach().clone()), FirstPurchases(ReleasedValues(signals, RELEASE))
 
 
 def train_adapter(
@@ -44,15 +50,14 @@ def train_adapter(
     Raises:
         DpCheckpointMismatch: If the checkpoint is damaged or another plan's.
     """
-    model = VocabularyScores(towers.adapter.weight.detach().clone(), towers.products.vectors[popularity.taught])
-    prior = torch.from_numpy(popularity.log_prior[popularity.taught])
+    model, loss = trainee(towers, popularity)
     trained = train_private(
         model,
         customers,
-        FirstPurchases(ReleasedValues(prior, RELEASE)),
+        loss,
         plan,
         make_optimizer=lambda parameters: torch.optim.SGD(parameters, lr=learning_rate),
-        microbatch_size=_MICROBATCH,
+        microbatch_size=MICROBATCH,
         checkpoint=run.checkpoint,
         resume=run.began_to_train,
         randomness=randomness,

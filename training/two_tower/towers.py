@@ -1,7 +1,7 @@
 """The two towers: a customer vector from pooled history and context, a product vector from content, id and sales."""
 
 import warnings
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 import torch
@@ -128,6 +128,8 @@ class CustomerTower(nn.Module):
 
 class TwoTower(nn.Module):
     """Both towers; the score of a product for a customer is the dot product of their vectors."""
+
+    n_reserved: Final = 0  # the best new products hold enough of every class of supplier
 
     def __init__(self, shape: Shape) -> None:
         super().__init__()

@@ -7,10 +7,15 @@ from datetime import UTC, datetime
 import pytest
 
 from fairness.measures import UNKNOWN, GroupResult, Measure
-from fairness.notice import render_notice
+from fairness.notice import Sizes, render_notice
 from fairness.report import Report
 
 Maker = Callable[..., Report]
+SIZES = Sizes(
+    {"income": {"under 35K": 205, "35-74K": 340, "75K and over": 251, UNKNOWN: 1_180}, "age": {"19-34": 150}},
+    half_width_95=30,
+    epsilon=0.1,
+)
 
 
 @pytest.fixture
@@ -45,7 +50,7 @@ def test_ratios_are_those_of_the_figures(crossed: Report) -> None:
     best = max(values.values())
     table = rows(render_notice(crossed))
     assert {name: table[name][2] for name in values} == {name: f"{value / best:.2f}" for name, value in values.items()}
-    assert table["under 35K"][:2] == ["212", f"{values['under 35K']:.3f}"]
+    assert table["under 35K"][:2] == ["–", f"{values['under 35K']:.3f}"]
 
 
 def test_less_is_better_turns_the_ratio_round(report_maker: Maker) -> None:
@@ -64,9 +69,32 @@ def test_less_is_better_turns_the_ratio_round(report_maker: Maker) -> None:
 
 
 def test_unknowns_are_counted_and_in_no_ratio(crossed: Report) -> None:
-    html = render_notice(crossed)
-    assert "not known: 1,172" in html
+    html = render_notice(crossed, sizes=SIZES)
+    assert "not known: about 1,180" in html
     assert UNKNOWN not in rows(html)
+
+
+def test_numbers_of_customers_are_the_released_ones(crossed: Report) -> None:
+    html = render_notice(crossed, sizes=SIZES)
+    by_income = rows(html[: html.index("by age")])
+    assert [by_income[name][0] for name in ("under 35K", "35-74K", "75K and over")] == ["205", "340", "251"]
+    assert "about 1,976" in html, "what the first attribute adds up to"
+    assert "95 in 100 are within 30 of the exact number" in html
+    assert "at epsilon 0.10 for each attribute" in html
+    assert rows(html)["under 35K x 55 and over"][0] == "–", "pairs of attributes are not counted"
+
+
+@pytest.mark.parametrize("sizes", [None, SIZES])
+def test_no_exact_number_of_customers_is_in_it(crossed: Report, sizes: Sizes | None) -> None:
+    html = render_notice(crossed, sizes=sizes)
+    exact = {group.n for measure in crossed.measures for group in measure.groups if group.n}
+    assert {212, 331, 1_172, 1_904} <= exact
+    exact |= {crossed.data.n_customers, crossed.data.n_unknown}
+    cells = re.findall(r">([\d,]+)<|about ([\d,]+)|known: ([\d,]+)", html)
+    told = {int(part.replace(",", "")) for found in cells for part in found if part.strip(",")}
+    assert not told & exact
+    if sizes is None:
+        assert "to the ethics committee alone" in html
 
 
 def test_intersections_are_shown_and_small_cells_are_not(crossed: Report) -> None:

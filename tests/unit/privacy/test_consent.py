@@ -87,6 +87,17 @@ def test_the_digest_follows_states_not_order(tmp_path: Path) -> None:
     assert len(set(digests[0])) == 3
 
 
+def test_the_digest_of_now_counts_a_refusal_that_carries_a_later_time(tmp_path: Path) -> None:
+    ledger = ConsentLedger(open_state(tmp_path / "state.db"))
+    ledger.import_records(records(("a", MARKETING, True, 0), ("b", MARKETING, True, 0), ("b", MARKETING, True, 9)))
+    before = ledger.digest(START + HOUR, with_later_refusals=True)
+    assert before == ledger.digest(START + HOUR), "a later grant counts later"
+    ledger.import_records(records(("a", MARKETING, False, 9)))
+    assert ledger.digest(START + HOUR) == before
+    assert ledger.digest(START + HOUR, with_later_refusals=True) != before
+    assert ledger.customers_in_force(MARKETING, START + HOUR) == {"b"}
+
+
 ROWS = st.lists(
     st.tuples(st.sampled_from("abc"), st.sampled_from(PURPOSES), st.booleans(), st.integers(0, 5)), max_size=12
 )

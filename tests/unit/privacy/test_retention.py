@@ -58,5 +58,13 @@ def test_old_files_go_with_the_folders_they_leave_empty(tmp_path: Path) -> None:
     assert store.expire(NOW - timedelta(days=30), dry_run=False) == 0
 
 
+def test_only_files_with_the_given_endings_are_concerned(tmp_path: Path) -> None:
+    for name in ("lists.parquet", "report.json", "lists.csv"):
+        (tmp_path / name).write_bytes(b"x")
+        os.utime(tmp_path / name, (0, 0))
+    assert OldFiles("lists", tmp_path, suffixes=(".parquet", ".csv")).expire(NOW, dry_run=False) == 2
+    assert files(tmp_path) == {"report.json"}
+
+
 def test_a_folder_that_is_not_there_has_no_old_files(tmp_path: Path) -> None:
     assert OldFiles("none", tmp_path / "no").expire(NOW, dry_run=False) == 0

@@ -1,6 +1,7 @@
 """Privacy statements as records and in words."""
 
 import json
+import math
 
 import pytest
 
@@ -53,10 +54,38 @@ def test_the_words_hold_the_promise_its_figures_and_its_limits() -> None:
         assert part in words
 
 
+def test_the_words_say_what_a_guesser_could_reach() -> None:
+    words = in_words(WHOLE)
+    factor = math.exp(2.99)
+    assert f"right at most {(factor + 1e-5) / (factor + 1):.1%} of the time" in words  # 95.2%
+    assert f"finds at most {factor / 1000 + 1e-5:.1%} of those" in words  # 2.0%
+    assert "100 steps, each with every customer drawn with chance 0.1" in words
+    assert "3.40 at 1e-06" in words
+
+
+def test_no_guess_against_randomised_response_beats_the_bounds_in_words() -> None:
+    """The mechanism that attains (epsilon, 0) reaches the first bound exactly and stays below the second."""
+    epsilon = 1.2
+    told_true = math.exp(epsilon) / (1 + math.exp(epsilon))
+    small = WHOLE.model_copy(update={"epsilon": epsilon, "delta": 1e-12})
+    assert f"right at most {told_true:.1%} of the time" in in_words(small)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"epsilon": None}, {"mu": None}, {"accountant": None}, {"mechanism": "none"}, {"delta": None}]
+)
+def test_a_promise_without_figures_and_figures_without_a_promise_are_refused(wrong: dict[str, object]) -> None:
+    text = json.dumps({**json.loads(WHOLE.to_json()), **wrong})
+    with pytest.raises(StatementUnreadable, match=r" (lacks|has) "):
+        read_statement(text)
+
+
 def test_a_model_without_a_promise_says_so_and_claims_nothing() -> None:
     words = in_words(no_promise("Trained as usual."))
     assert words.startswith("Trained as usual.")
     assert "Everything: without differential privacy nothing bounds" in words
+    assert "There is no guarantee of differential privacy." in words
+    assert "What protects people by other means:" in words
     assert "promise:" not in words
     assert "epsilon" not in words
 

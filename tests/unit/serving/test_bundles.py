@@ -252,6 +252,25 @@ def test_what_serves_is_looked_at_even_when_the_pointer_names_another(tmp_path: 
     assert held.current is None
 
 
+def test_what_serves_is_looked_at_now_and_then_though_no_file_changed(tmp_path: Path) -> None:
+    pointer, looks = tmp_path / "champion.json", []
+
+    def recheck(current: Champion) -> None:
+        looks.append(current.version)
+        if len(looks) == 2:
+            raise over(current.version)
+
+    point(pointer, "1")
+    seldom = holder(pointer, Loader(made("1")), retry_after_s=3600, recheck=recheck)
+    for _ in range(4):
+        seldom.refresh()
+    assert looks == ["1"], "the second look is an hour off"
+    always = holder(pointer, Loader(made("1")), retry_after_s=0, recheck=recheck)
+    assert always.refresh()
+    assert not always.refresh()
+    assert (always.current, looks) == (None, ["1", "1"])
+
+
 def test_a_log_that_cannot_be_trusted_takes_nothing_out(tmp_path: Path) -> None:
     pointer, log = tmp_path / "champion.json", tmp_path / "log"
     broken = CommitteeLogBroken(path=log, problem="line 1 was edited.")

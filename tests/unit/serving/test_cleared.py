@@ -1,5 +1,6 @@
 """The one way to a champion: in the server and in batch, nothing comes out that its audit does not clear."""
 
+import json
 import shutil
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -7,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from configs.settings import Settings
 from fairness.audit_store import Evidence
@@ -15,6 +17,9 @@ from fairness.errors import ClearanceLapsed, ClearanceRefused
 from fairness.signing import AUDIT_KEYS
 from features.lake import Lake
 from features.preparation import ensure_price_tables
+from privacy.errors import StatementUnreadable
+from privacy.forgetting.erasure_book import ErasureBook, Step
+from privacy.statement import STATEMENT_FILE
 from serving.bootstrap import build_services
 from serving.champion import Champion
 from serving.cleared import clear, cleared_champion, evidence_files, require_still_audited
@@ -22,11 +27,16 @@ from serving.errors import NotReady
 from serving.loading import champion_on_disk
 from serving.services import Services
 from training.artifact import Bundle, bundle_directory, set_champion, write_bundle
-from training.errors import ChampionMismatch, NoChampion
-from training.manifest import ManifestFacts
+from training.bundle_files import TEXTS
+from training.errors import BundleDamaged, ChampionMismatch, NoChampion
+from training.manifest import Manifest, ManifestFacts
 
 Cleared = Callable[..., Evidence]
 MODEL = "two-tower"
+
+
+def never(_: Manifest) -> None:
+    """Nobody was erased."""
 
 
 @pytest.fixture
@@ -57,21 +67,25 @@ def make(settings: Settings) -> Callable[[str], Bundle]:
 def test_a_cleared_champion_is_given_with_its_clearance(settings: Settings, make: Any, cleared: Cleared) -> None:
     bundle = make("1")
     report = cleared(bundle, settings).report
-    found, clearance = cleared_champion(settings.storage, settings.fairness, MODEL)
+    found, clearance = cleared_champion(settings.storage, settings.fairness, MODEL, retrain_by=never)
     assert found.digest == bundle.digest == clearance.bundle_digest
     assert clearance.report_id == report.report_id
-    assert clear(bundle, settings.storage, settings.fairness) == clearance
-    assert clear(bundle, settings.storage, settings.fairness, snapshot_digest="5" * 64) == clearance
+    assert clear(bundle, settings.storage, settings.fairness, retrain_by=never) == clearance
+    assert clear(bundle, settings.storage, settings.fairness, retrain_by=never, snapshot_digest="5" * 64) == clearance
     with pytest.raises(ClearanceRefused, match="data snapshot"):
-        clear(bundle, settings.storage, settings.fairness, snapshot_digest="6" * 64)
+        clear(bundle, settings.storage, settings.fairness, retrain_by=never, snapshot_digest="6" * 64)
 
 
 def test_the_clock_of_the_caller_decides(settings: Settings, make: Any, cleared: Cleared) -> None:
     cleared(make("1"), settings)
     with pytest.raises(ClearanceLapsed, match="expired"):
-        cleared_champion(settings.storage, settings.fairness, MODEL, lambda: utc_now() + timedelta(days=91))
+        cleared_champion(
+            settings.storage, settings.fairness, MODEL, lambda: utc_now() + timedelta(days=91), retrain_by=never
+        )
     with pytest.raises(ClearanceRefused, match="clock"):
-        cleared_champion(settings.storage, settings.fairness, MODEL, lambda: utc_now() - timedelta(days=1))
+        cleared_champion(
+            settings.storage, settings.fairness, MODEL, lambda: utc_now() - timedelta(days=1), retrain_by=never
+        )
 
 
 def test_a_champion_without_an_audit_is_refused_before_it_is_built(
@@ -80,18 +94,36 @@ def test_a_champion_without_an_audit_is_refused_before_it_is_built(
     make("1")
     monkeypatch.setattr("serving.loading.Scorer.load", lambda _: pytest.fail("the model was built"))
     with pytest.raises(ClearanceRefused, match="no fairness report travels with the bundle"):
-        champion_on_disk(settings.storage, settings.fairness, MODEL)
+        champion_on_disk(settings.storage, settings.fairness, MODEL, retrain_by=never)
 
 
 def test_what_is_wrong_with_the_bundle_is_said_first(settings: Settings, make: Any, cleared: Cleared) -> None:
     with pytest.raises(NoChampion):
-        cleared_champion(settings.storage, settings.fairness, MODEL)
+        cleared_champion(settings.storage, settings.fairness, MODEL, retrain_by=never)
     bundle = make("1")
     cleared(bundle, settings)
     pointer = settings.storage.bundles / MODEL / "champion.json"
     pointer.write_text('{"version": "1", "digest": "' + "0" * 64 + '"}')
     with pytest.raises(ChampionMismatch):
-        cleared_champion(settings.storage, settings.fairness, MODEL)
+        cleared_champion(settings.storage, settings.fairness, MODEL, retrain_by=never)
+
+
+def test_a_statement_that_was_edited_or_contradicts_the_manifest_keeps_the_champion_out(
+    settings: Settings, make: Any, cleared: Cleared
+) -> None:
+    bundle = make("1")
+    cleared(bundle, settings)
+    path, manifest = bundle.directory / TEXTS / STATEMENT_FILE, bundle.directory / "manifest.json"
+    path.write_text(path.read_text().replace('"none"', '"dp-sgd"'))
+    with pytest.raises(BundleDamaged, match=f"{STATEMENT_FILE} was changed"):
+        cleared_champion(settings.storage, settings.fairness, MODEL, retrain_by=never)
+    edited = json.loads(manifest.read_text())
+    del edited["files"][f"{TEXTS}/{STATEMENT_FILE}"]  # as a bundle from before there were statements
+    edited["privacy"] |= {"mechanism": "dp-sgd", "epsilon": 0.1, "delta": 1e-9}
+    manifest.write_text(json.dumps(edited))
+    set_champion(settings.storage.bundles, Bundle.open(bundle.directory))
+    with pytest.raises(StatementUnreadable, match="dp-sgd, but the bundle holds none"):
+        cleared_champion(settings.storage, settings.fairness, MODEL, retrain_by=never)
 
 
 def test_the_files_that_decide_are_watched(settings: Settings, make: Any) -> None:
@@ -99,7 +131,8 @@ def test_the_files_that_decide_are_watched(settings: Settings, make: Any) -> Non
     assert evidence_files(settings.storage, MODEL) == (log,)
     make("7")
     audit = settings.storage.bundles / MODEL / "7" / "audit"
-    assert evidence_files(settings.storage, MODEL) == (log, audit / "report.json", audit / "signature.json")
+    decisive = ("report.json", "signature.json", "privacy.json")
+    assert evidence_files(settings.storage, MODEL) == (log, *(audit / name for name in decisive))
     pointer = settings.storage.bundles / MODEL / "champion.json"
     for broken in ("no json", '{"version": "../../keys", "digest": "x"}'):
         pointer.write_text(broken)
@@ -108,14 +141,34 @@ def test_the_files_that_decide_are_watched(settings: Settings, make: Any) -> Non
 
 def test_what_was_cleared_is_looked_at_again(settings: Settings, make: Any, cleared: Cleared) -> None:
     report_id = cleared(make("1"), settings).report.report_id
-    _, clearance = cleared_champion(settings.storage, settings.fairness, MODEL)
+    _, clearance = cleared_champion(settings.storage, settings.fairness, MODEL, retrain_by=never)
     any_: Any = None
     loaded = Champion(MODEL, "1", clearance.bundle_digest, clearance, any_, any_, {}, {})
     committee = open_committee(settings.storage, settings.fairness.release, utc_now)
-    require_still_audited(loaded, fairness=settings.fairness, now=utc_now, committee=committee)
+    asked: Any = {"storage": settings.storage, "fairness": settings.fairness, "committee": committee}
+    require_still_audited(loaded, **asked, now=utc_now, retrain_by=never)
+    due = utc_now() + timedelta(days=30)
+    require_still_audited(loaded, **asked, now=utc_now, retrain_by=lambda _: due)
+    with pytest.raises(ClearanceLapsed, match="learnt from people who were erased"):
+        require_still_audited(loaded, **asked, now=lambda: due, retrain_by=lambda _: due)
     committee.sign_off(report_id, decision="refuse", name="anna")
     with pytest.raises(ClearanceLapsed, match="anna refused"):
-        require_still_audited(loaded, fairness=settings.fairness, now=utc_now, committee=committee)
+        require_still_audited(loaded, **asked, now=utc_now, retrain_by=never)
+
+
+def test_a_model_that_learnt_from_erased_people_serves_until_the_date_and_no_longer(
+    settings: Settings, make: Any, cleared: Cleared
+) -> None:
+    cleared(make("1"), settings)
+    due = utc_now() + timedelta(days=30)
+    asked: Any = {"storage": settings.storage, "fairness": settings.fairness, "name": MODEL}
+    assert cleared_champion(**asked, retrain_by=lambda _: due)[1].until == due
+    late = utc_now() + timedelta(days=365)
+    until = cleared_champion(**asked, retrain_by=lambda _: late)[1].until
+    assert until < late, "the audit ends first"
+    with pytest.raises(ClearanceLapsed, match=f"replaced by {due:%Y-%m-%d}\\nTrain a version without them") as refused:
+        cleared_champion(**asked, now=lambda: due, retrain_by=lambda _: due)
+    assert "fairshelf train two-tower" in str(refused.value)
 
 
 @pytest.fixture(scope="module")
@@ -140,6 +193,26 @@ def test_the_server_names_the_report_that_let_the_model_in(served: Services, des
     desk = served.holders["demand"].champion()
     assert desk.card["fairness_report_id"] == desk.clearance.report_id
     assert served.models.one("demand", "1").fairness_report_id == desk.clearance.report_id
+
+
+def test_an_erasure_takes_a_running_model_out_once_its_date_is_over(
+    served: Services, desk_house: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    holder, book = served.holders["demand"], ErasureBook(served.state)
+    monkeypatch.setattr(holder, "_retry_after_s", 0)  # every look is a thorough one
+    within = desk_house.settings.privacy.erasure.retrain_within_days
+    asked = {days: book.open("anna", "erase", by="x", at=utc_now() - timedelta(days=days)) for days in (1, within + 1)}
+    book.begin(list(asked.values()), [desk_house.bundle.manifest.data_snapshot_digest])
+    book.note({asked[1]: {"lake": Step(1, done=True)}})
+    assert not holder.refresh()
+    assert holder.champion().version == "1", "there is time left"
+    book.note({asked[within + 1]: {"lake": Step(1, done=True)}})
+    assert not holder.refresh()
+    with pytest.raises(NotReady):
+        holder.champion()
+    assert "was to be replaced by" in str(holder.problem)
+    with served.state.begin() as connection:
+        connection.execute(sa.text("DELETE FROM erasures"))  # other tests share the house
 
 
 def test_a_refusal_by_the_committee_takes_a_running_model_out_and_acceptance_brings_it_back(

@@ -54,6 +54,20 @@ def test_access_shows_everything_held(shop: Shop) -> None:
     assert "anna" not in log
 
 
+def test_access_shows_a_request_to_erase_until_it_has_forgotten_whom_it_is_about(shop: Shop) -> None:
+    desk = shop.services.customers
+    erasure_id = desk._erasures.request("carl", "erase", by="office")
+    held = shop.call("GET", "/v1/customers/carl", role="privacy").json()
+    (asked,) = [one for one in held["other"] if one["store"] == "erasures under way"]
+    assert [(one["erasure_id"], one["mode"], one["by"]) for one in asked["records"]] == [
+        (erasure_id, "erase", "office")
+    ]
+    desk.resume()
+    wait_for(shop, erasure_id)
+    other = shop.call("GET", "/v1/customers/carl", role="privacy").json()["other"]
+    assert not any(one["records"] for one in other)
+
+
 def test_an_unknown_id_is_answered_like_a_known_one(shop: Shop) -> None:
     known(shop, "anna")
     answers = [shop.call("GET", f"/v1/customers/{one}", role="privacy") for one in ("anna", "nobody")]

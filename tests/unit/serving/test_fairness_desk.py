@@ -135,8 +135,8 @@ def test_a_report_grows_too_old(shop: Any, file_report: FileReport, at: Callable
 
 def test_the_pages_are_served_as_stored_and_may_do_nothing(shop: Any, file_report: FileReport) -> None:
     report_id = file_report()
-    for name in ("page", "notice"):
-        answer = get(shop, f"fairness-reports/{report_id}/{name}", role="ml_engineer")
+    for name, role in (("page", "ethics"), ("notice", "ml_engineer")):
+        answer = get(shop, f"fairness-reports/{report_id}/{name}", role=role)
         assert answer.status_code == 200
         assert "Ümläute" in answer.text
         assert answer.headers["content-type"] == "text/html; charset=utf-8"

@@ -425,12 +425,16 @@ TTL = {
 @pytest.fixture
 def short(house: House) -> House:
     """A house where little may be kept; data time is replayed, so it ends with the data."""
-    for folder in (house.settings.storage.checkpoints / "run", house.settings.storage.exports):
-        folder.mkdir(parents=True)
-        (folder / "old.bin").write_bytes(b"x")
-    yesterday = (NOW - timedelta(days=40)).timestamp()
-    for path in (house.settings.storage.checkpoints / "run" / "old.bin", house.settings.storage.exports / "old.bin"):
-        os.utime(path, (yesterday, yesterday))
+    storage, long_ago = house.settings.storage, (NOW - timedelta(days=100)).timestamp()
+    for path in (
+        storage.checkpoints / "run" / "old.bin",
+        storage.exports / "old.bin",
+        storage.reports / "evaluation" / "recommendations.parquet",
+        storage.reports / "evaluation" / "metrics.json",
+    ):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"x")
+        os.utime(path, (long_ago, long_ago))
     return house.with_settings(*(f"privacy.retention.{key}={days}" for key, days in TTL.items()))
 
 
@@ -456,6 +460,7 @@ def test_nothing_older_is_left_and_the_lake_stays_whole(short: House) -> None:
         assert connection.exec_driver_sql("SELECT count(*) FROM decisions").scalar() == 0
     assert not (storage.checkpoints / "run").exists()
     assert not (storage.exports / "old.bin").exists()
+    assert [path.name for path in (storage.reports / "evaluation").iterdir()] == ["metrics.json"]
     assert read_record(storage.feast).inputs["lake_snapshot"] == lake.manifest.snapshot_digest  # type: ignore[index]
 
 

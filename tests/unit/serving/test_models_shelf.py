@@ -1,10 +1,15 @@
 """What is serving and why: the bundles on disk."""
 
+import json
 from datetime import UTC, datetime
 from typing import Any
 
+from privacy.statement import STATEMENT_FILE, Statement
+from serving.models import model_card
+from serving.schemas_recommend import ModelOut
 from training.artifact import bundle_directory, set_champion, write_bundle
-from training.manifest import ManifestFacts
+from training.bundle_files import TEXTS, sha256
+from training.manifest import ManifestFacts, PrivacyStatement
 
 FACTS = ManifestFacts(
     trained_at=datetime(2025, 2, 1, tzinfo=UTC),
@@ -23,6 +28,28 @@ def bundle(shop: Any, version: str, name: str = "two-tower") -> Any:
     """Write a bundle without any part."""
     directory = bundle_directory(shop.bundles, name, version)
     return write_bundle(directory, name=name, version=version, facts=FACTS, tensors={}, arrays={}, frames={}, texts={})
+
+
+PROMISE = Statement(
+    setting="Central model.",
+    mechanism="dp-counts",
+    epsilon=1.5,
+    delta=1e-5,
+    mu=0.4,
+    curve=((1.5, 1e-5),),
+    accountant="PLD",
+    not_covered=("what the customer is shown",),
+)
+
+
+def private_bundle(shop: Any, version: str) -> Any:
+    """Write a bundle that promises something."""
+    facts = FACTS.model_copy(update={"privacy": PrivacyStatement.of(PROMISE)})
+    directory = bundle_directory(shop.bundles, "two-tower", version)
+    texts = {STATEMENT_FILE: PROMISE.to_json()}
+    return write_bundle(
+        directory, name="two-tower", version=version, facts=facts, tensors={}, arrays={}, frames={}, texts=texts
+    )
 
 
 def names(answer: Any) -> list[tuple[str, str]]:
@@ -69,6 +96,38 @@ def test_one_version_is_described(shop: Any) -> None:
     found = shop.call("GET", "/v1/models/two-tower/versions/7", role="ml_engineer").json()
     assert (found["name"], found["version"], found["problem"]) == ("two-tower", "7", None)
     assert "files" not in found["facts"]
+
+
+def test_the_statement_told_is_the_one_in_the_bundle(shop: Any) -> None:
+    for made in (bundle(shop, "7"), private_bundle(shop, "8")):
+        path = f"/v1/models/two-tower/versions/{made.manifest.version}"
+        found = shop.call("GET", path, role="ethics").json()
+        assert found["statement"] == json.loads(made.text(STATEMENT_FILE))
+        assert found["privacy"] == model_card(made.manifest, None)["privacy"]
+        assert found["problem"] is None
+    listed = shop.call("GET", "/v1/models", role="ethics").json()["models"]
+    assert [one["statement"] for one in listed] == [None, None]
+
+
+def test_the_block_of_every_answer_repeats_the_bundle(shop: Any) -> None:
+    made = private_bundle(shop, "8")
+    block = ModelOut(**model_card(made.manifest, "fr_1")).privacy
+    assert (block.mechanism, block.epsilon, block.delta, block.unit) == ("dp-counts", 1.5, 1e-5, "customer")
+    assert block.statement_digest == sha256(made.directory / TEXTS / STATEMENT_FILE)
+    assert "at most e^1.50" in str(block.statement)
+    plain = model_card(bundle(shop, "9").manifest, None)["privacy"]
+    assert plain["statement"].startswith("No formal guarantee")
+
+
+def test_an_edited_statement_is_not_told(shop: Any) -> None:
+    path = private_bundle(shop, "8").directory / TEXTS / STATEMENT_FILE
+    path.write_text(PROMISE.model_copy(update={"epsilon": 0.1}).to_json())
+    found = shop.call("GET", "/v1/models/two-tower/versions/8", role="ethics").json()
+    assert found["statement"] is None
+    assert found["problem"] == "the privacy statement was changed after the bundle was written"
+    path.unlink()
+    found = shop.call("GET", "/v1/models/two-tower/versions/8", role="ethics").json()
+    assert (found["statement"], "cannot be read" in found["problem"]) == (None, True)
 
 
 def test_a_broken_manifest_is_listed_with_its_problem(shop: Any) -> None:

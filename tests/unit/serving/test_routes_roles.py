@@ -27,7 +27,7 @@ WANTED = {
     ("POST", "/v1/prices"): {"storefront"},
     ("GET", "/v1/fairness-reports"): {"ethics"},
     ("GET", "/v1/fairness-reports/{report_id}"): {"ethics"},
-    ("GET", "/v1/fairness-reports/{report_id}/page"): {"ethics", "ml_engineer"},
+    ("GET", "/v1/fairness-reports/{report_id}/page"): {"ethics"},
     ("GET", "/v1/fairness-reports/{report_id}/notice"): {"ethics", "ml_engineer"},
     ("POST", "/v1/fairness-reports/{report_id}/sign-offs"): {"ethics"},
     ("GET", "/v1/waivers"): {"ethics", "ml_engineer"},

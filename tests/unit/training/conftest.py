@@ -186,6 +186,14 @@ def tracker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tracker]:
         yield Tracker(StorageSettings(root=tmp_path_factory.mktemp("tracking"), min_free_gb=0))
 
 
+@pytest.fixture(scope="module")
+def _tracked(tracker: Tracker) -> Iterator[None]:
+    """Jobs track where the session's tracker does, which spares a second database its migrations."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MLFLOW_TRACKING_URI", tracker.tracking_uri)
+        yield
+
+
 class FakeTracker:
     """A registry in memory that can lose power when an alias moves."""
 

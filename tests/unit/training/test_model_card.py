@@ -16,6 +16,7 @@ def test_the_card_holds_origin_privacy_figures_and_limits(
     for origin in (facts.data_snapshot_digest, facts.code_commit, facts.lock_digest, "made up for a test"):
         assert origin in card
     assert facts.privacy.statement in card
+    assert "What protects people by other means:" in card
     assert "| two-tower | – | 0.3300 [0.2970, 0.3630] | – | – | 50 |" in card
     assert "2 of 50 judged customers had not agreed" in card
     assert "## Limits" in card

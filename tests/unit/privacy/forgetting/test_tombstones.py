@@ -7,7 +7,7 @@ import pytest
 import sqlalchemy as sa
 
 from configs.settings import Settings
-from privacy.errors import KeyMissing, KeyUnusable
+from privacy.errors import KeyLost, KeyUnusable
 from privacy.forgetting.subjects import Subject
 from privacy.forgetting.tombstones import KEY_FILE, Tombstones, open_tombstones, tombstones_on_file
 
@@ -59,6 +59,6 @@ def test_a_lost_or_exchanged_key_is_noticed(engine: sa.Engine, settings: Setting
     with pytest.raises(KeyUnusable, match="not the key that made the marks"):
         tombstones_on_file(engine, keys, privacy)
     (keys / KEY_FILE).unlink()
-    with pytest.raises(KeyMissing):
+    with pytest.raises(KeyLost):
         open_tombstones(engine, keys, privacy)
     assert not (keys / KEY_FILE).exists(), "a new key would let erased people come back"

@@ -63,7 +63,11 @@ def test_with_demographics_the_opening_is_logged_and_the_pages_are_there(call: C
     assert {group["group"] for one in by_income for group in one["groups"]} >= {"under 35K", "75K and over"}
     page = folder_of(known) / report["report_id"] / "report.html"
     assert report["report_id"] in page.read_text()
-    assert page.with_name("notice.html").exists()
+    notice = page.with_name("notice.html").read_text()
+    assert "at epsilon 0.10 for each attribute" in notice
+    assert f"{report['data']['n_customers']:,}, of whom" not in notice
+    charges = json.loads(call("privacy", "budget", "--json")[1])["charges"]
+    assert [one["what"] for one in charges] == ["customers by group, for the notice of an audit"]
     (entry,) = AuditLog(known.settings.storage.demographics_log).entries()
     assert (entry.actor, entry.action) == ("ethics", "demographics read")
     assert (known.settings.storage.bundles / "demand" / "1" / "audit" / "signature.json").exists()

@@ -39,7 +39,7 @@ def test_a_customer_is_found_then_erased_then_not_found(ingested: Path, call: Ca
     assert "zero bytes" in printed
     decided = ("--purpose", "marketing", "--grant", "--version", "1")
     code, printed = call("privacy", "consent", "--customer-id", "ada", *decided)
-    assert code == 2
+    assert code == 3
     assert "erased on request" in printed
 
 

@@ -11,20 +11,26 @@ import pytest
 
 from configs.settings import StorageSettings
 from fairness.errors import ClearanceRefused
+from privacy.statement import STATEMENT_FILE
 from serving.pricing.desk import Desk
 from serving.pricing.loading import desk_from, desk_of, desk_on_disk
+from training.bundle_files import TEXTS, sha256
 from training.demand.elasticities import Elasticities
 from training.errors import NoChampion
 
 
 @pytest.fixture(scope="module")
 def desk(chain: Any) -> Desk:
-    return desk_on_disk(chain.settings.storage, chain.settings.demand, chain.settings.fairness)
+    return desk_on_disk(
+        chain.settings.storage, chain.settings.demand, chain.settings.fairness, retrain_by=lambda _: None
+    )
 
 
 def test_the_desk_is_the_champion(chain: Any, desk: Desk) -> None:
     assert (desk.name, desk.version, desk.digest) == ("demand", "1", chain.bundle.digest)
     assert desk.card["version"] == "1"
+    stated = chain.bundle.directory / TEXTS / STATEMENT_FILE
+    assert desk.card["privacy"]["statement_digest"] == sha256(stated)
     assert desk.clearance is not None
     assert desk.card["fairness_report_id"] == desk.clearance.report_id
     assert desk.cleared_until == desk.clearance.until
@@ -97,7 +103,7 @@ def test_a_product_never_seen_to_sell_at_a_price_has_no_support(chain: Any) -> N
 def test_without_a_champion_there_is_no_desk(chain: Any, tmp_path: Path) -> None:
     settings = chain.settings.model_copy(update={"storage": StorageSettings(root=tmp_path, min_free_gb=0)})
     with pytest.raises(NoChampion, match="fairshelf train demand"):
-        desk_on_disk(settings.storage, settings.demand, settings.fairness)
+        desk_on_disk(settings.storage, settings.demand, settings.fairness, retrain_by=lambda _: None)
 
 
 def test_a_desk_that_was_never_cleared_says_so(chain: Any) -> None:
@@ -119,4 +125,4 @@ def test_nothing_of_the_model_is_read_before_its_audit_was_checked(
     monkeypatch.setattr("serving.pricing.loading.Forecaster.load", lambda _: pytest.fail("the model was built"))
     monkeypatch.setattr("serving.pricing.loading.Lake.open", lambda _: pytest.fail("the lake was opened"))
     with pytest.raises(ClearanceRefused, match=r"report\.json"):
-        desk_on_disk(settings.storage, settings.demand, settings.fairness)
+        desk_on_disk(settings.storage, settings.demand, settings.fairness, retrain_by=lambda _: None)

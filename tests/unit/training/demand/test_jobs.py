@@ -1,7 +1,6 @@
 """The two demand jobs end to end on the made-up chain: a tracked, registered version, and the files of a backtest."""
 
 import json
-from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -53,14 +52,6 @@ def two_epochs(settings: Settings) -> Settings:
 @pytest.fixture(scope="module")
 def entry() -> ModelEntry:
     return load_registry_file(PROJECT_ROOT / "mlflow" / "registry.yaml").model("demand")
-
-
-@pytest.fixture(scope="module")
-def _tracked(tracker: Tracker) -> Iterator[None]:
-    """Jobs track where the session's tracker does, which spares a second database its migrations."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("MLFLOW_TRACKING_URI", tracker.tracking_uri)
-        yield
 
 
 @pytest.fixture(scope="module")

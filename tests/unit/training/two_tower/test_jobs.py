@@ -1,7 +1,7 @@
 """The two jobs end to end on the made-up town: a tracked, registered version, and the files of a backtest."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -42,14 +42,6 @@ class CtrlC(Callback):
 @pytest.fixture(scope="module")
 def entry() -> ModelEntry:
     return load_registry_file(PROJECT_ROOT / "mlflow" / "registry.yaml").model("two-tower")
-
-
-@pytest.fixture(scope="module")
-def _tracked(tracker: Tracker) -> Iterator[None]:
-    """Jobs track where the session's tracker does, which spares a second database its migrations."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("MLFLOW_TRACKING_URI", tracker.tracking_uri)
-        yield
 
 
 @pytest.fixture(scope="module")

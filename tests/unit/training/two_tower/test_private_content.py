@@ -9,7 +9,15 @@ import pytest
 
 from features.lake import Lake
 from training.errors import PublicProductsMissing
-from training.two_tower.private_content import PUBLIC_FIELDS, content_vectors, public_catalogue, public_products
+from training.two_tower.private_content import (
+    LEVELS,
+    PUBLIC_FIELDS,
+    PublicContent,
+    content_groups,
+    content_vectors,
+    public_catalogue,
+    public_products,
+)
 
 
 def make_products(*rows: tuple[str, ...]) -> pd.DataFrame:
@@ -84,3 +92,20 @@ def test_a_lake_without_products_is_refused(monkeypatch: pytest.MonkeyPatch, tow
     monkeypatch.setattr(Lake, "read", lambda self, table, columns=None: original(self, table, columns).iloc[:0])
     with pytest.raises(PublicProductsMissing, match="ingest a products table"):
         public_products(town.sources.lake)
+
+
+def test_groups_are_numbered_as_one_level_after_level() -> None:
+    groups = content_groups(SHELF)
+    assert groups.shape == (6, len(LEVELS))
+    assert groups[:, 0].tolist() == [1, 1, 2, 3, 3, 0]  # "", cold cereal, hot cereal, soil
+    assert groups[:, 2].tolist() == [11, 10, 12, 13, 13, 9]  # category and brand, after 4 categories and 5 types
+    assert groups[1, 4] == groups[:, 4].min() + 2  # "", cold cereal of 1, cold cereal of 2
+    starts = [groups[:, level].min() for level in range(len(LEVELS))]
+    assert starts == sorted(starts)
+    assert len(np.unique(groups)) == groups.max() + 1  # none is empty
+
+
+def test_content_is_all_of_it_together() -> None:
+    content = PublicContent.of(SHELF, 4)
+    assert content.vectors.tobytes() == content_vectors(SHELF, 4).tobytes()
+    assert content.groups.tolist() == content_groups(SHELF).tolist()

@@ -7,13 +7,26 @@ import numpy as np
 import pytest
 import torch
 
+from configs.loading import load_settings
+from configs.settings import PrivateTrainingSettings
 from privacy.dp_examples import TARGET_WEIGHTS, TARGETS, Customers
 from training.catalogue import Catalogue
 from training.splits import bought_before, targets
 from training.two_tower.fit import snapshot_times
-from training.two_tower.private_content import content_vectors, public_catalogue, public_products
-from training.two_tower.private_examples import KNOWN, MOMENTS, POOLS, Ints, Teaching, counted_pairs, private_customers
-from training.two_tower.private_model import PrivateTowers
+from training.two_tower.histories import from_arrow
+from training.two_tower.private_content import PublicContent, public_catalogue, public_products
+from training.two_tower.private_examples import (
+    AFFINITIES,
+    KNOWN,
+    MIX,
+    MOMENTS,
+    Ints,
+    Teaching,
+    counted_entries,
+    private_customers,
+)
+from training.two_tower.private_model import FrozenProducts, PrivateTowers
+from training.two_tower.snapshots import customer_rows
 
 TAUGHT: Ints = np.arange(0, 120, 2)
 
@@ -33,8 +46,11 @@ def teaching(town: Any) -> Teaching:
 
 @pytest.fixture(scope="module")
 def towers(town: Any) -> PrivateTowers:
-    vectors = torch.from_numpy(content_vectors(public_products(town.sources.lake), 8))
-    return PrivateTowers(vectors, torch.ones(120), torch.eye(8))
+    content = PublicContent.of(public_products(town.sources.lake), 8)
+    groups = torch.from_numpy(content.groups)
+    rarity = torch.linspace(0.1, 3.0, int(groups.max()) + 1)
+    frozen = FrozenProducts(torch.from_numpy(content.vectors), groups, rarity, torch.zeros(120, 2))
+    return PrivateTowers(frozen, torch.tensor([30.0, 0.6, -0.2, 0.3, 0.2]), torch.ones(1, groups.shape[1]))
 
 
 def test_targets_are_first_purchases_after_a_history(teaching: Teaching, towers: PrivateTowers) -> None:
@@ -75,7 +91,7 @@ def test_the_row_of_one_customer_is_the_same_whoever_else_is_there(teaching: Tea
         fewer = Teaching(teaching.store, purchases, teaching.catalogue, ids, teaching.cutoffs, teaching.target_days)
         rest = private_customers(fewer, towers, TAUGHT, max_products=8)
         kept = torch.tensor([i for i in range(len(teaching.customer_ids)) if i != removed])
-        assert set(rest.fields) == set(everybody.fields) == {POOLS, KNOWN, MOMENTS, TARGETS, TARGET_WEIGHTS}
+        assert set(rest.fields) == set(everybody.fields) == {AFFINITIES, MIX, KNOWN, MOMENTS, TARGETS, TARGET_WEIGHTS}
         assert_same(rest, everybody.take(kept))
 
 
@@ -87,22 +103,52 @@ def assert_same(ours: Customers, theirs: Customers) -> None:
             assert torch.equal(values, theirs.fields[name])
 
 
-def test_pairs_are_counted_once_within_the_window(teaching: Teaching) -> None:
-    end = datetime(2025, 5, 12, tzinfo=UTC)
-    owners, products = counted_pairs(teaching.purchases, teaching.catalogue, teaching.customer_ids, end, days=28)
-    expected = set()
+def private_settings(**changes: float) -> PrivateTrainingSettings:
+    return load_settings("test", []).two_tower.private.model_copy(update=changes)
+
+
+END = datetime(2025, 5, 12, tzinfo=UTC)
+
+
+def test_entries_are_the_latest_and_the_first_purchase_fading_with_time(teaching: Teaching) -> None:
+    settings = private_settings(
+        popularity_days=28, popularity_half_life_days=7, first_days=60, first_half_life_days=14, first_share=0.5
+    )
+    times: dict[tuple[int, int], list[datetime]] = {}
     columns = ("event_timestamp", "customer_id", "product_id")
     for at, customer, product in zip(*(teaching.purchases[column] for column in columns), strict=True):
-        if end - timedelta(days=28) <= at < end:
-            expected.add((list(teaching.customer_ids).index(customer), int(product[4:])))
-    found = list(zip(owners.tolist(), products.tolist(), strict=True))
-    assert len(found) == len(expected)
-    assert set(found) == expected
+        if at < END:
+            times.setdefault((list(teaching.customer_ids).index(customer), int(product[4:])), []).append(at)
+    expected = {}
+    for (owner, product), bought in times.items():
+        for block, at, days, half_life, weight in ((0, max(bought), 28, 7, 1.0), (1, min(bought), 60, 14, 0.5)):
+            age = (END - at) / timedelta(days=1)
+            if age <= days:
+                expected[owner, product + 120 * block] = weight * 0.5 ** (age / half_life)
+    owners, cells, values = counted_entries(
+        teaching.purchases, teaching.catalogue, teaching.customer_ids, END, settings
+    )
+    found = dict(zip(zip(owners.tolist(), cells.tolist(), strict=True), values.tolist(), strict=True))
+    assert len(found) == len(owners)
+    assert found == pytest.approx(expected)
+    assert any(cell >= 120 for _, cell in found)
 
 
 def test_products_outside_the_public_table_are_not_counted(teaching: Teaching) -> None:
     few = Catalogue(np.array(["item003", "item005"]))
-    _, products = counted_pairs(
-        teaching.purchases, few, teaching.customer_ids, datetime(2025, 5, 12, tzinfo=UTC), days=200
+    _, columns, _ = counted_entries(
+        teaching.purchases, few, teaching.customer_ids, END, private_settings(popularity_days=200, first_days=200)
     )
-    assert set(products.tolist()) == {0, 1}
+    assert set(columns.tolist()) == {0, 1, 2, 3}
+
+
+def test_the_vocabulary_is_told_what_the_towers_say_of_it(teaching: Teaching, towers: PrivateTowers) -> None:
+    customers = private_customers(teaching, towers, TAUGHT, max_products=8)
+    histories = from_arrow(
+        customer_rows(teaching.store, teaching.customer_ids, teaching.cutoffs[:1]), teaching.catalogue
+    )
+    said = towers.affinities(histories)
+    for row, place, level in ((0, 3, 0), (9, 59, 1), (45, 17, 5)):
+        group = towers.products.groups[TAUGHT[place], level]
+        assert customers.fields[AFFINITIES][row, 0, place, level] == said[row, group]
+    assert torch.equal(customers.fields[MIX][:, 0], towers.mix(histories))

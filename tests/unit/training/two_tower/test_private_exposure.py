@@ -4,19 +4,25 @@ from typing import Any
 
 import numpy as np
 
-from training.two_tower.private_exposure import N_MADE_UP, made_up_histories
+from training.two_tower.histories import PAIR_FIELDS
+from training.two_tower.private_exposure import N_MADE_UP, N_PURCHASES, made_up_histories
 from training.two_tower.private_popularity import ReleasedPopularity
 
-POPULARITY = ReleasedPopularity(np.array([90.0, 1e-6, 5, 5, 60, 1e-6]), np.array([0, 4]))
+POPULARITY = ReleasedPopularity(np.array([90.0, 1e-6, 5, 5, 60, 1e-6]), np.ones(6), np.array([0, 4]))
 
 
-def test_made_up_customers_buy_what_is_popular_each_product_once() -> None:
-    histories = made_up_histories(ReleasedPopularity(np.r_[np.full(60, 50.0), np.full(60, 1e-6)], np.arange(60)), 7)
+def test_made_up_customers_buy_what_is_popular_and_often_again() -> None:
+    histories = made_up_histories(
+        ReleasedPopularity(np.r_[np.full(60, 50.0), np.full(60, 1e-6)], np.ones(120), np.arange(60)), 7
+    )
     assert len(histories) == N_MADE_UP
     for row in range(N_MADE_UP):
         bought = histories.product_idx[histories.offsets[row] : histories.offsets[row + 1]]
-        assert len(set(bought.tolist())) == 48
+        assert len(set(bought.tolist())) == len(bought)
         assert bought.max() < 60
+    assert histories.pairs[:, PAIR_FIELDS.index("n_baskets")].sum() == N_MADE_UP * N_PURCHASES
+    first, last = (histories.pairs[:, PAIR_FIELDS.index(f"days_since_{name}")] for name in ("first", "last"))
+    assert (first >= last).all()
     assert not histories.is_blank.any()
     assert np.isfinite(histories.pairs).all()
 
@@ -31,4 +37,4 @@ def test_the_same_release_and_seed_make_the_same_people() -> None:
 
 def test_a_small_shop_has_short_histories() -> None:
     histories: Any = made_up_histories(POPULARITY, 7)
-    assert (np.diff(histories.offsets) == 6).all()
+    assert set(np.diff(histories.offsets).tolist()) == {3, 4}

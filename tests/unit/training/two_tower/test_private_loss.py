@@ -10,11 +10,12 @@ from torch import Tensor
 from privacy.dp_examples import TARGET_WEIGHTS, TARGETS, Customers
 from privacy.dp_gradients import clipped_sum
 from privacy.dp_loss import ReleasedValues, check_loss
-from training.two_tower.private_examples import KNOWN, MOMENTS, POOLS
+from privacy.errors import DpLossRefused
+from training.two_tower.private_examples import AFFINITIES, KNOWN, MIX, MOMENTS
 from training.two_tower.private_loss import FirstPurchases, VocabularyScores
 
-N_MOMENTS, N_DIMS, N_TAUGHT, N_TARGETS = 3, 4, 6, 5
-PRIOR = torch.log(torch.tensor([0.3, 0.2, 0.2, 0.1, 0.1, 0.1]))
+N_MOMENTS, N_LEVELS, N_TAUGHT, N_TARGETS = 3, 4, 6, 5
+SIGNALS = torch.log(torch.tensor([[0.3, 0.2, 0.2, 0.1, 0.1, 0.1], [0.1, 0.1, 0.3, 0.3, 0.1, 0.1]])).T
 MAX_NORM = 0.7
 
 
@@ -23,7 +24,8 @@ def make_customers(n: int, *, seed: int, size: float = 1.0) -> Customers:
     weights = torch.rand(n, N_TARGETS, generator=generator, dtype=torch.float64)
     return Customers(
         {
-            POOLS: torch.randn(n, N_MOMENTS, N_DIMS, generator=generator) * size,
+            AFFINITIES: torch.randn(n, N_MOMENTS, N_TAUGHT, N_LEVELS, generator=generator) * size,
+            MIX: torch.rand(n, N_MOMENTS, 2, generator=generator),
             KNOWN: torch.rand(n, N_MOMENTS, N_TAUGHT, generator=generator) < 0.2,
             MOMENTS: torch.randint(N_MOMENTS, (n, N_TARGETS), generator=generator),
             TARGETS: torch.randint(N_TAUGHT, (n, N_TARGETS), generator=generator),
@@ -35,14 +37,12 @@ def make_customers(n: int, *, seed: int, size: float = 1.0) -> Customers:
 @pytest.fixture
 def model() -> VocabularyScores:
     generator = torch.Generator().manual_seed(1)
-    return VocabularyScores(
-        torch.randn(N_DIMS, N_DIMS, generator=generator), torch.randn(N_TAUGHT, N_DIMS, generator=generator)
-    )
+    return VocabularyScores(torch.randn(1, N_LEVELS, generator=generator))
 
 
 @pytest.fixture
 def loss() -> FirstPurchases:
-    return FirstPurchases(ReleasedValues(PRIOR, "counts"))
+    return FirstPurchases(ReleasedValues(SIGNALS, "counts"))
 
 
 def example(customers: Customers, row: int) -> dict[str, Tensor]:
@@ -50,13 +50,14 @@ def example(customers: Customers, row: int) -> dict[str, Tensor]:
 
 
 def test_the_loss_is_the_mean_surprise_of_first_purchases(model: VocabularyScores, loss: FirstPurchases) -> None:
-    customers = make_customers(4, seed=2)
+    customers, model = make_customers(4, seed=2).double(), model.double()
     for row in range(4):
         one = example(customers, row)
-        adapter, vectors = model.adapter.weight.detach().numpy(), model.vectors.numpy()
+        scales = model.adapter.weight.detach().numpy()[0]
         expected = 0.0
         for weight, moment, answer in zip(one[TARGET_WEIGHTS], one[MOMENTS], one[TARGETS], strict=True):
-            scores = vectors @ (adapter @ one[POOLS][moment].numpy()) + PRIOR.numpy()
+            prior = SIGNALS.numpy() @ one[MIX][moment].numpy()
+            scores = one[AFFINITIES][moment].numpy() @ scales + prior
             open_ones = [j for j in range(N_TAUGHT) if not one[KNOWN][moment, j]]
             if one[KNOWN][moment, answer]:
                 continue  # such rows are not made
@@ -64,6 +65,12 @@ def test_the_loss_is_the_mean_surprise_of_first_purchases(model: VocabularyScore
         known = one[KNOWN][one[MOMENTS], one[TARGETS]]
         one[TARGET_WEIGHTS] = torch.where(known, 0.0, one[TARGET_WEIGHTS])
         assert loss(model, one).item() == pytest.approx(expected, rel=1e-5)
+
+
+def test_signals_of_unknown_origin_are_refused() -> None:
+    unknown: Any = SIGNALS
+    with pytest.raises(DpLossRefused, match="neither public nor released"):
+        FirstPurchases(unknown)
 
 
 def test_it_is_let_through_and_only_the_adapter_learns(model: VocabularyScores, loss: FirstPurchases) -> None:
@@ -84,7 +91,7 @@ def test_removing_a_customer_moves_the_clipped_sum_by_at_most_the_norm(
     model: VocabularyScores, loss: FirstPurchases, size: float
 ) -> None:
     customers = make_customers(24, seed=5, size=size)
-    customers.fields[POOLS][3] *= 1e6  # an adversary
+    customers.fields[AFFINITIES][3] *= 1e6  # an adversary
     whole = clipped_sum(model, customers, loss, max_grad_norm=MAX_NORM, microbatch_size=7)
     moved = []
     for removed in range(24):

@@ -14,7 +14,8 @@ from training.evaluation_results import TASKS
 from training.manifest import ManifestFacts
 from training.two_tower.bundling import bundle_parts
 from training.two_tower.histories import Histories, from_row
-from training.two_tower.private_model import OwnRateHead, PrivateTowers
+from training.two_tower.private_model import FrozenProducts, OwnRateHead, PrivateTowers
+from training.two_tower.private_popularity import ReleasedPopularity
 from training.two_tower.products import NUMERIC_FIELDS
 from training.two_tower.scorer import Scorer
 from training.two_tower.together import N_COMPANIONS
@@ -22,16 +23,20 @@ from training.two_tower.together import N_COMPANIONS
 IDS = ("beer", "bread", "chips", "eggs", "jam", "milk", "salt", "tea")
 NONE: npt.NDArray[np.int64] = np.empty(0, dtype=np.int64)
 COUNTS = np.array([5.0, 40, 8, 20, 3, 60, 2, 9])
+FIRST = np.array([2.0, 9, 8, 4, 3, 6, 1, 9])
+GROUPS = [[0, 2], [0, 3], [1, 3], [1, 4], [0, 4], [1, 2], [0, 2], [1, 4]]
+CONSTANTS = [30.0, 0.6, -0.2, 0.3, 0.25]
 
 
 @pytest.fixture
 def private_scorer() -> Scorer:
-    """Eight products, random content of three dimensions, released counts, a random adapter."""
+    """Eight products in groups of two levels, released counts, random scales."""
     generator = torch.Generator().manual_seed(4)
     vectors = torch.nn.functional.normalize(torch.randn(8, 3, generator=generator), dim=1)
-    weights = torch.rand(8, generator=generator) + 0.2
-    towers = PrivateTowers(vectors, weights, torch.randn(3, 3, generator=generator))
-    head = OwnRateHead.of(half_life_short_days=30, half_life_long_days=90, window_days=14, new_products=5)
+    signals = torch.from_numpy(ReleasedPopularity(COUNTS, FIRST, np.arange(8)).signals)
+    frozen = FrozenProducts(vectors, torch.tensor(GROUPS), torch.rand(5, generator=generator) + 0.2, signals)
+    towers = PrivateTowers(frozen, torch.tensor(CONSTANTS), torch.tensor([[0.7, 0.4]]))
+    head = OwnRateHead.of(half_life_long_days=90, window_days=14, known_products=2, new_products=5)
     numeric = np.zeros((8, len(NUMERIC_FIELDS)), dtype=np.float32)
     numeric[:, 0] = np.log(COUNTS / COUNTS.sum())
     texts = {name: np.array([f"{name}-{i % 2}" for i in range(8)]) for name in ("department", "category", "brand")}
@@ -52,23 +57,43 @@ def private_scorer() -> Scorer:
     )
 
 
-def test_pooling_is_the_mean_of_three_weighted_pools(
-    private_scorer: Scorer, histories_of: Callable[..., Histories]
+def slow_score(towers: PrivateTowers, histories: Histories, row: int, product: int) -> float:
+    """What the history says of each of the product's groups, and the customer's mix of the two signals."""
+    rarity = towers.products.rarity.numpy()
+    mine = range(histories.offsets[row], histories.offsets[row + 1])
+    session = histories.session_idx[histories.session_offsets[row] : histories.session_offsets[row + 1]]
+    score = 0.0
+    for level, scale in enumerate((0.7, 0.4)):
+        group = GROUPS[product][level]
+        own = sum(0.5 ** (histories.pairs[i, 3] / 30) for i in mine if GROUPS[histories.product_idx[i]][level] == group)
+        own += sum(GROUPS[bought][level] == group for bought in session)
+        score += scale * np.log1p(own * rarity[group])
+    active = float(np.clip(np.log1p(len(mine)) - 5.5, -2.5, 1.5))
+    popular, first = (0.6 - 0.2 * active, 0.3 + 0.25 * active) if len(mine) else (1.0, 0.0)
+    prior = popular * np.log(COUNTS[product] / COUNTS.sum()) + first * np.log(FIRST[product] / FIRST.sum())
+    return float(score + prior)
+
+
+def test_the_score_is_that_of_the_slow_obvious_version(
+    private_scorer: Scorer, histories_of: Callable[..., Histories], row_of: Callable[..., dict[str, Any]]
 ) -> None:
-    histories = histories_of(["milk", "beer"], [])
+    histories = histories_of(["milk", "beer", "tea"], [], row_of(["bread"], session=["salt"]))
     towers = private_scorer.model
     assert isinstance(towers, PrivateTowers)
-    vectors, weights = towers.products.vectors.numpy(), towers.products.pool_weights.numpy()
-    pools = []
-    for column, change in ((1, lambda x: x), (2, lambda x: x), (0, np.log1p)):
-        total = np.zeros(3)
-        for product, pair in zip(histories.product_idx, histories.pairs, strict=True):
-            total += change(pair[column]) * weights[product] * vectors[product]
-        pools.append(total / np.linalg.norm(total))
-    mean = np.mean(pools, axis=0)
-    pooled = towers.pooled(histories).numpy()
-    np.testing.assert_allclose(pooled[0], mean / np.linalg.norm(mean), atol=1e-6)
-    assert not pooled[1].any()
+    with torch.no_grad():
+        scores = towers.queries(private_scorer.history_vectors, histories) @ private_scorer.product_vectors
+    for row in range(3):
+        for product in range(8):
+            assert scores[row, product].item() == pytest.approx(slow_score(towers, histories, row, product), rel=1e-5)
+
+
+def test_fresh_towers_share_what_is_frozen_and_start_over(private_scorer: Scorer) -> None:
+    towers = private_scorer.model
+    assert isinstance(towers, PrivateTowers)
+    fresh = towers.fresh(0.3)
+    assert fresh.products is towers.products
+    assert fresh.adapter.weight.tolist() == [[pytest.approx(0.3)] * 2]
+    assert towers.adapter.weight.tolist() != fresh.adapter.weight.tolist()
 
 
 def test_a_customer_without_history_sees_the_released_popularity(
@@ -82,9 +107,8 @@ def test_a_customer_without_history_sees_the_released_popularity(
     assert private_scorer.rank_popular(allowed=None, k=3).product_idx.tolist() == [5, 1, 3]
 
 
-def chance(short: float, long: float) -> float:
-    daily = (np.log(2) / 30 * short + np.log(2) / 90 * long) / 2
-    return float(1 - np.exp(-14 * daily))
+def chance(long: float, share: float) -> float:
+    return float(1 - np.exp(-14 * np.log(2) / 90 * long - 2 * share))
 
 
 def test_repeats_are_judged_by_own_rates_and_new_products_by_their_share(
@@ -93,13 +117,13 @@ def test_repeats_are_judged_by_own_rates_and_new_products_by_their_share(
     row = row_of(["milk", "beer"])
     ranking = private_scorer.rank(row, basket_idx=NONE, allowed=None, task="all", k=8)
     found = dict(zip(ranking.product_idx.tolist(), ranking.scores.tolist(), strict=True))
-    for place, product in enumerate((5, 0)):
-        expected = chance(row["decayed_short"][place], row["decayed_long"][place])
-        assert found[product] == pytest.approx(expected, rel=1e-3)
     histories = from_row(row, private_scorer.catalogue)
     with torch.no_grad():
         queries = private_scorer.model.queries(private_scorer.history_vectors, histories)
         shares = (queries @ private_scorer.product_vectors).softmax(1)[0]
+    for place, product in enumerate((5, 0)):
+        expected = chance(row["decayed_long"][place], float(shares[product]))
+        assert found[product] == pytest.approx(expected, rel=1e-3)
     for product in (1, 2, 3, 4, 6, 7):
         assert found[product] == pytest.approx(float(1 - torch.exp(-5 * shares[product])), rel=1e-3)
     assert [s for p, s in zip(ranking.product_idx, ranking.sources, strict=True) if p in (5, 0)] == ["repeat"] * 2
@@ -117,7 +141,7 @@ def test_scores_are_finite_and_fall(
 
 
 def test_extreme_rates_stay_finite() -> None:
-    head = OwnRateHead.of(half_life_short_days=30, half_life_long_days=90, window_days=14, new_products=5)
+    head = OwnRateHead.of(half_life_long_days=90, window_days=14, known_products=2, new_products=5)
     features = torch.zeros(3, 27)
     features[:, 7] = torch.tensor([1.0, 1.0, 0.0])  # known
     features[:, 1] = features[:, 2] = torch.tensor([np.log(1e-3), np.log(1e6), 0.0])
@@ -143,8 +167,11 @@ def test_it_comes_back_from_its_bundle_and_ranks_identically(
     tensors, arrays, frames = bundle_parts(private_scorer)
     assert set(tensors) == {
         "model.adapter.weight",
+        "model.constants",
         "model.products.vectors",
-        "model.products.pool_weights",
+        "model.products.groups",
+        "model.products.rarity",
+        "model.products.signals",
         "head.constants",
     }
     parts: dict[str, Any] = {"tensors": tensors, "arrays": arrays, "frames": frames}

@@ -26,7 +26,7 @@ def test_counts_and_training_together_keep_to_the_target(target: float) -> None:
     assert steps == GaussianPoisson(
         noise_multiplier=plan.training.noise_multiplier, sample_rate=settings.sample_rate, steps=20
     )
-    assert plan.charges["popularity and vocabulary"] == (plan.counts,)
+    assert plan.charges["popularity, first purchases and vocabulary"] == (plan.counts,)
 
 
 def test_below_the_limit_everything_goes_to_the_counts() -> None:

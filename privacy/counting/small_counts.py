@@ -2,7 +2,8 @@
 
 The noise is OpenDP's discrete Laplace, drawn from the operating system's generator and whole-numbered throughout, so
 no floating point leaks through low digits. A question is answered once: asking again gives the same answer and costs
-nothing, so nobody averages the noise away. Each new answer is charged to the ledger before the data are counted.
+nothing, so nobody averages the noise away. Each new answer is charged to the ledger before the data are counted. The
+cells of a table in which every customer is counted once at most cost as much as one count.
 
 What it protects: that one customer is or is not among those counted, up to epsilon = 1/scale per answer and up to the
 ledger's cap over all of them. What it does not: a group of customers that acts alike, and the order or wording of
@@ -12,8 +13,8 @@ questions, which are the asker's own.
 import hashlib
 import json
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final
 
@@ -22,7 +23,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from configs.privacy import SmallCountSettings
-from privacy.errors import CountNotWhole
+from privacy.counting.errors import CountNotWhole
 from privacy.events import DiscreteLaplace
 from privacy.ledger import Ledger
 
@@ -63,6 +64,35 @@ class Question:
 
 
 @dataclass(frozen=True)
+class Table:
+    """Counts that share one charge, since no customer is in two of them: the groups of one attribute.
+
+    Attributes:
+        question: What is counted, without the cell.
+        cells: Names of the cells; they must be known without looking at who is in them.
+        count: Counts the distinct customers of each cell; called only where a cell is new, after the charge.
+    """
+
+    question: Question
+    cells: tuple[str, ...]
+    count: Callable[[], Mapping[str, int]]
+
+    def of(self, cell: str) -> Question:
+        """Give the question that one cell answers."""
+        return replace(self.question, parts={**self.question.parts, "cell": cell})
+
+    @property
+    def questions(self) -> tuple[Question, ...]:
+        """The question of each cell."""
+        return tuple(self.of(cell) for cell in self.cells)
+
+    def counts(self) -> tuple[int, ...]:
+        """Count every cell, in their order; nobody is in one that `count` does not name."""
+        counted = self.count()
+        return tuple(counted.get(cell, 0) for cell in self.cells)
+
+
+@dataclass(frozen=True)
 class NoisyCount:
     """An answer that may be shown.
 
@@ -77,6 +107,14 @@ class NoisyCount:
     half_width_95: int
     epsilon: float
     answered_at: str
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """Questions that one charge pays for, and what counts them."""
+
+    questions: tuple[Question, ...]
+    counts: Callable[[], Sequence[int]]
 
 
 class SmallCounts:
@@ -105,16 +143,41 @@ class SmallCounts:
             BudgetExceeded: If the ledger does not allow another answer; nothing is counted then.
             CountNotWhole: If `count` gives no whole number from 0.
         """
-        known = self._known(question)
-        if known is not None:
-            return known
-        events = (DiscreteLaplace(scale=self._settings.scale),)
-        reservation = self._ledger.reserve(_RUN, question.what, events, question.lineage)
+        self._ask([_Asked((question,), lambda: (count(),))])
+        return self._kept(question)
+
+    def tables(self, asked: Sequence[Table]) -> list[dict[str, NoisyCount]]:
+        """Give each table's cells: those on file, and the others at the price of one count for each table with any.
+
+        Args:
+            asked: Tables about customers of one lineage.
+
+        Returns:
+            By cell, in the order asked.
+
+        Raises:
+            BudgetExceeded: If the ledger does not allow them all; nothing is counted then.
+            CountNotWhole: If a table gives no whole numbers from 0.
+        """
+        self._ask([_Asked(table.questions, table.counts) for table in asked])
+        return [{cell: self._kept(table.of(cell)) for cell in table.cells} for table in asked]
+
+    def _ask(self, asked: Sequence[_Asked]) -> None:
+        """Answer what is not on file yet; of two that ask at once, the first one's answer stays."""
+        new = [one for one in asked if any(self._known(question) is None for question in one.questions)]
+        if not new:
+            return
+        scale, first = self._settings.scale, new[0].questions[0]
+        events = (DiscreteLaplace(scale=scale),) * len(new)
+        reservation = self._ledger.reserve(_RUN, first.what, events, first.lineage)
         self._ledger.access(reservation)
-        noisy = with_noise(count(), self._settings.scale)
-        self._keep(question, noisy)
+        for one in new:
+            for question, count in zip(one.questions, one.counts(), strict=True):
+                self._keep(question, with_noise(count, scale))
         self._ledger.commit(reservation, events)
-        kept = self._known(question)  # of two that asked at once, the first one's answer
+
+    def _kept(self, question: Question) -> NoisyCount:
+        kept = self._known(question)
         if kept is None:
             raise LookupError(question.key)
         return kept

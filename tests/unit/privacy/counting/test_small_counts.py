@@ -13,10 +13,11 @@ from configs.loading import load_settings
 from configs.privacy import BudgetSettings, SmallCountSettings
 from configs.settings import StorageSettings
 from privacy.accounting import epsilon
-from privacy.errors import BudgetExceeded, CountNotWhole
+from privacy.counting.errors import CountNotWhole
+from privacy.counting.small_counts import Question, SmallCounts, Table, half_width, with_noise
+from privacy.errors import BudgetExceeded
 from privacy.events import DiscreteLaplace
 from privacy.ledger import Ledger, open_ledger
-from privacy.small_counts import Question, SmallCounts, half_width, with_noise
 from privacy.state import open_state
 
 SCALE = 2.0
@@ -42,7 +43,7 @@ def ledger_of(storage: StorageSettings, cap: float = 8.0) -> Ledger:
 
 @pytest.fixture
 def counts(engine: sa.Engine, storage: StorageSettings) -> SmallCounts:
-    return SmallCounts(engine, ledger_of(storage), SmallCountSettings(scale=SCALE))
+    return SmallCounts(engine, ledger_of(storage), SmallCountSettings(scale=SCALE, period_days=30))
 
 
 def mass(k: int, scale: float) -> float:
@@ -87,8 +88,60 @@ def test_the_same_question_has_one_answer_and_one_price(counts: SmallCounts, sto
     assert ledger_of(storage).spent("shop").epsilon == price == pytest.approx(1 / SCALE, rel=0.01)
 
 
+def sizes(counted: list[str], *cells: str, attribute: str = "income", n: int = 400) -> Table:
+    """A table whose cells have equally many customers; notes each time that it is counted."""
+
+    def count() -> dict[str, int]:
+        counted.append(attribute)
+        return dict.fromkeys(cells, n)
+
+    return Table(Question("customers by group", "shop", {"attribute": attribute}), cells, count)
+
+
+def test_the_cells_of_a_table_cost_as_much_as_one_count(counts: SmallCounts, storage: StorageSettings) -> None:
+    counted: list[str] = []
+    asked = [sizes(counted, "low", "high", "unknown"), sizes(counted, "young", "old", attribute="age")]
+    first = counts.tables(asked)
+    assert [set(table) for table in first] == [{"low", "high", "unknown"}, {"young", "old"}]
+    assert all(abs(cell.value - 400) < 100 for table in first for cell in table.values())
+    assert len({cell.value for table in first for cell in table.values()}) > 1, "each cell has its own noise"
+    assert ledger_of(storage).spent("shop").events == (DiscreteLaplace(scale=SCALE),) * 2
+    assert counts.tables(asked) == first
+    assert counted == ["income", "age"]
+    assert len(ledger_of(storage).spent("shop").events) == 2
+
+
+def test_one_customer_changes_one_cell_of_a_table_by_one() -> None:
+    """Why that is enough: neighbouring tables differ in one cell, so the likelihood ratio is that of one count."""
+    with_them, without = (5, 3), (5, 2)
+    worst = max(
+        math.log(mass(a - with_them[0], SCALE) * mass(b - with_them[1], SCALE))
+        - math.log(mass(a - without[0], SCALE) * mass(b - without[1], SCALE))
+        for a in range(-20, 20)
+        for b in range(-20, 20)
+    )
+    assert worst == pytest.approx(1 / SCALE)
+
+
+def test_a_new_cell_of_a_known_table_is_charged_and_the_known_ones_stay(
+    counts: SmallCounts, storage: StorageSettings
+) -> None:
+    first = counts.tables([sizes([], "low", "high")])[0]
+    wider = counts.tables([sizes([], "low", "high", "middle", n=9)])[0]
+    assert {cell: wider[cell] for cell in first} == first
+    assert len(ledger_of(storage).spent("shop").events) == 2
+
+
+def test_tables_that_do_not_fit_the_budget_are_not_counted(engine: sa.Engine, storage: StorageSettings) -> None:
+    tight = SmallCounts(engine, ledger_of(storage, cap=0.6), SmallCountSettings(scale=SCALE, period_days=30))
+    counted: list[str] = []
+    with pytest.raises(BudgetExceeded):
+        tight.tables([sizes(counted, "low"), sizes(counted, "old", attribute="age")])
+    assert counted == []
+
+
 def test_another_process_gives_the_same_answer(storage: StorageSettings, engine: sa.Engine) -> None:
-    settings = SmallCountSettings(scale=SCALE)
+    settings = SmallCountSettings(scale=SCALE, period_days=30)
     first = SmallCounts(engine, ledger_of(storage), settings).answer(SEGMENT, lambda: 100)
     other = SmallCounts(open_state(storage.state_db), ledger_of(storage), settings)
     reworded = Question("size of a segment", "shop", {"snapshot": "s1", "segment": "buys oat milk"})
@@ -102,7 +155,7 @@ def test_another_snapshot_is_another_question(counts: SmallCounts, storage: Stor
 
 
 def test_nothing_is_counted_once_the_budget_is_spent(engine: sa.Engine, storage: StorageSettings) -> None:
-    counts = SmallCounts(engine, ledger_of(storage, cap=0.6), SmallCountSettings(scale=SCALE))
+    counts = SmallCounts(engine, ledger_of(storage, cap=0.6), SmallCountSettings(scale=SCALE, period_days=30))
     counts.answer(SEGMENT, lambda: 100)
     with pytest.raises(BudgetExceeded):
         counts.answer(Question("another", "shop", {}), lambda: pytest.fail("counted"))
