@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from training.catalogue import Catalogue
-from training.two_tower.histories import PAIR_FIELDS, PROFILE_FIELDS, Histories, from_arrow, from_row
+from training.histories import PAIR_FIELDS, PROFILE_FIELDS, Histories, from_arrow, from_row
 from training.two_tower.module import SnapshotBatches
 from training.two_tower.together import basket_companions
 

@@ -15,11 +15,11 @@ from training.contest.errors import RecipeOutdated, RecipeUnrecorded
 from training.peers.data import Ints
 from training.splits import bought_before
 from training.top_k import NO_PRODUCT
-from training.two_tower.histories import from_arrow
+from training.histories import from_arrow
 from training.two_tower.jobs import fit_for_once
 from training.two_tower.recommender import MODEL_NAME, TwoTowerRecommender
 from training.two_tower.scorer import Scorer
-from training.two_tower.snapshots import customer_rows
+from training.feature_rows import customer_rows
 from training.two_tower.sources import Sources
 
 CHAMPION: Final = "champion"

@@ -12,7 +12,7 @@ from training.ranker.content import GROUPS, LINE, TYPE
 from training.ranker.moment import Moment
 from training.ranker.product_figures import NEVER_DAYS, PRODUCT_FIELDS
 from training.ranker.shopper import Shopper
-from training.two_tower.histories import PROFILE_FIELDS
+from training.histories import PROFILE_FIELDS
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]

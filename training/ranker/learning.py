@@ -16,8 +16,8 @@ from training.ranker.moment import Moment, learn_moment
 from training.ranker.sales import SalesLog
 from training.ranker.windows import Examples, draw_examples, window_moments
 from training.splits import targets
-from training.two_tower.histories import Histories, from_arrow
-from training.two_tower.snapshots import customer_rows, product_rows
+from training.histories import Histories, from_arrow
+from training.feature_rows import customer_rows, product_rows
 
 
 @dataclass(frozen=True, eq=False)

@@ -19,7 +19,7 @@ from training.ranker.sales import SalesLog
 from training.ranker.shopper import Shopper
 from training.ranker.stores import UNKNOWN_STORE, Stores, count_stores
 from training.ranker.tastes import Tastes, fit_tastes
-from training.two_tower.histories import PAIR_FIELDS, Histories
+from training.histories import PAIR_FIELDS, Histories
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from training.ranker.sales import Sales
-from training.two_tower.histories import PAIR_FIELDS, Histories
+from training.histories import PAIR_FIELDS, Histories
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]

@@ -12,7 +12,7 @@ from training.ranker.model import Ranker
 from training.ranker.product_figures import PRODUCT_FIELDS
 from training.ranker.shopper import Shopper
 from training.top_k import NO_PRODUCT
-from training.two_tower.histories import Histories
+from training.histories import Histories
 
 RECOMMENDER_NAME = "ranker"
 _LOG_BUYERS = PRODUCT_FIELDS.index("log_buyers_14d")

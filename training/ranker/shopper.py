@@ -6,7 +6,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from training.two_tower.histories import Histories
+from training.histories import Histories
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]

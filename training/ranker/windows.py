@@ -13,7 +13,7 @@ from training.ranker.candidates import choose_candidates, interests_of
 from training.ranker.features import FEATURES, pair_features
 from training.ranker.moment import Moment
 from training.ranker.shopper import Shopper
-from training.two_tower.histories import Histories
+from training.histories import Histories
 
 Ints = npt.NDArray[np.int64]
 

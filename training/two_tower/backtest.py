@@ -11,10 +11,10 @@ from training.evaluation_results import Evaluation
 from training.lineage import provenance
 from training.splits import Holdout, bought_before
 from training.top_k import top_k
-from training.two_tower.histories import from_arrow
+from training.histories import from_arrow
 from training.two_tower.recommender import TwoTowerRecommender
 from training.two_tower.scorer import Scorer
-from training.two_tower.snapshots import customer_rows
+from training.feature_rows import customer_rows
 from training.two_tower.sources import Sources
 
 

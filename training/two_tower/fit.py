@@ -23,7 +23,8 @@ from training.two_tower.module import TRAIN_LOSS, VALIDATION_LOSS, TwoTowerModul
 from training.two_tower.products import Vocabulary, numeric_features, text_columns
 from training.two_tower.repeat_head import RepeatHead
 from training.two_tower.scorer import PRODUCT_TEXTS, Scorer
-from training.two_tower.snapshots import load_snapshots, product_rows
+from training.feature_rows import product_rows
+from training.two_tower.snapshots import load_snapshots
 from training.two_tower.start import prepare
 from training.two_tower.together import basket_companions
 from training.two_tower.towers import Shape, TwoTower

@@ -14,9 +14,9 @@ from training.evaluation_results import TASKS
 from training.splits import bought_before, targets
 from training.two_tower.exposure import SupplierExposure
 from training.two_tower.fit import TrainingData
-from training.two_tower.histories import Histories, from_arrow
+from training.histories import Histories, from_arrow
 from training.two_tower.scorer import Scorer
-from training.two_tower.snapshots import customer_rows
+from training.feature_rows import customer_rows
 
 
 def fit_exposure(

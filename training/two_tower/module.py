@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from configs.settings import TwoTowerSettings
 from training.errors import TooFewExamples
-from training.two_tower.histories import Histories
+from training.histories import Histories
 from training.two_tower.reweighting import customer_weights
 from training.two_tower.snapshots import Snapshot
 from training.two_tower.towers import TwoTower

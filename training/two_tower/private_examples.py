@@ -22,9 +22,9 @@ from features.store import Store
 from privacy.dp_examples import TARGET_WEIGHTS, TARGETS, Customers
 from training.catalogue import Catalogue
 from training.splits import locate, targets
-from training.two_tower.histories import Histories, from_arrow
+from training.histories import Histories, from_arrow
 from training.two_tower.private_model import PrivateTowers
-from training.two_tower.snapshots import customer_rows
+from training.feature_rows import customer_rows
 
 AFFINITIES: Final = "affinities"
 MIX: Final = "mix"

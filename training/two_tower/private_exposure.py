@@ -18,7 +18,7 @@ from training.baselines import Task
 from training.evaluation_results import TASKS
 from training.two_tower.exposure import SupplierExposure
 from training.two_tower.fit_exposure import judged_candidates
-from training.two_tower.histories import PAIR_FIELDS, PROFILE_FIELDS, Histories
+from training.histories import PAIR_FIELDS, PROFILE_FIELDS, Histories
 from training.two_tower.private_popularity import ReleasedPopularity
 from training.two_tower.scorer import Scorer
 

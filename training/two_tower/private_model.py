@@ -8,7 +8,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from training.two_tower.histories import PAIR_FIELDS, Histories
+from training.histories import PAIR_FIELDS, Histories
 from training.two_tower.repeat_head import PAIR_FEATURES
 
 ADAPTER: Final = "adapter.weight"

@@ -9,7 +9,7 @@ from scipy import sparse
 
 from training.baselines import Ranked, Task, blocks
 from training.top_k import NO_PRODUCT
-from training.two_tower.histories import Histories
+from training.histories import Histories
 from training.two_tower.scorer import Pairs, Scorer
 
 MODEL_NAME = "two-tower"

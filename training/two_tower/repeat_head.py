@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from training.two_tower.histories import PAIR_FIELDS, PROFILE_FIELDS, Histories
+from training.histories import PAIR_FIELDS, PROFILE_FIELDS, Histories
 from training.two_tower.products import NUMERIC_FIELDS
 from training.two_tower.towers import Standardizer
 

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from configs.settings import GroupReweightingSettings
-from training.two_tower.histories import PROFILE_FIELDS
+from training.histories import PROFILE_FIELDS
 from training.two_tower.snapshots import Snapshot
 
 N_BANDS: Final = 3

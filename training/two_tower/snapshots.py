@@ -8,15 +8,14 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-import pyarrow as pa
 from scipy import sparse
 
-from features.columns import CUSTOMER_ID, EVENT_TIMESTAMP, PRODUCT_ID, STORE_ID
-from features.services import CUSTOMER_V1, PRODUCT_V1
+from features.columns import STORE_ID
 from features.store import Store
 from training.catalogue import Catalogue
+from training.feature_rows import customer_rows, product_rows
 from training.splits import targets
-from training.two_tower.histories import Histories, from_arrow
+from training.histories import Histories, from_arrow
 from training.two_tower.products import numeric_features
 
 
@@ -86,18 +85,3 @@ def load_snapshots(
             )
         )
     return snapshots
-
-
-def customer_rows(store: Store, customer_ids: Sequence[str], cutoffs: Sequence[datetime]) -> pa.Table:
-    """Fetch customer features as of each cut-off: all customers at the first, then all at the second, and so on."""
-    return store.historical(_entities(CUSTOMER_ID, customer_ids, cutoffs), CUSTOMER_V1)
-
-
-def product_rows(store: Store, catalogue: Catalogue, cutoffs: Sequence[datetime]) -> pa.Table:
-    """Fetch product features likewise; a product not sold before a cut-off has nulls."""
-    return store.historical(_entities(PRODUCT_ID, catalogue.product_ids.tolist(), cutoffs), PRODUCT_V1)
-
-
-def _entities(key: str, ids: Sequence[str], cutoffs: Sequence[datetime]) -> pd.DataFrame:
-    moments = pd.DatetimeIndex(list(cutoffs)).repeat(len(ids))
-    return pd.DataFrame({key: list(ids) * len(cutoffs), EVENT_TIMESTAMP: moments})

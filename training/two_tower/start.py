@@ -6,7 +6,7 @@ import torch
 from scipy import sparse
 from scipy.sparse.linalg import svds
 
-from training.two_tower.histories import PAIR_FIELDS
+from training.histories import PAIR_FIELDS
 from training.two_tower.snapshots import Snapshot
 from training.two_tower.towers import TwoTower
 

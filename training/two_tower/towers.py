@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from training.two_tower.histories import PAIR_FIELDS, PROFILE_FIELDS, Histories
+from training.histories import PAIR_FIELDS, PROFILE_FIELDS, Histories
 from training.two_tower.products import NUMERIC_FIELDS
 
 # torch says so once per process; products of a CSR matrix and a dense one have been stable since 1.13.

@@ -23,7 +23,7 @@ from training.ranker.moment import Moment, learn_moment
 from training.ranker.sales import SalesLog
 from training.ranker.windows import Examples, draw_examples
 from training.splits import targets
-from training.two_tower.histories import PAIR_FIELDS, PROFILE_FIELDS, Histories
+from training.histories import PAIR_FIELDS, PROFILE_FIELDS, Histories
 
 MOMENT = datetime(2025, 3, 31, tzinfo=UTC)
 SHELF = ("beer", "bread", "chips", "cider", "eggs", "milk", "rolls", "salsa")  # positions 0 to 7

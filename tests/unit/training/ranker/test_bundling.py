@@ -9,7 +9,7 @@ from training.artifact import Bundle, write_bundle
 from training.ranker.bundling import load_ranker, ranker_parts
 from training.ranker.model import Ranker
 from training.ranker.shopper import Shopper
-from training.two_tower.histories import Histories
+from training.histories import Histories
 
 
 def _bundled(ranker: Ranker, folder: Path) -> Bundle:

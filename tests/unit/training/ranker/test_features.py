@@ -9,7 +9,7 @@ from training.ranker.features import FEATURES, pair_features
 from training.ranker.moment import Moment
 from training.ranker.product_figures import PRODUCT_FIELDS
 from training.ranker.shopper import Shopper
-from training.two_tower.histories import PROFILE_FIELDS
+from training.histories import PROFILE_FIELDS
 
 _BEER, _BREAD, _CIDER = 0, 1, 3
 

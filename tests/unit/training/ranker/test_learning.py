@@ -16,8 +16,8 @@ from training.ranker.recommender import RankerRecommender
 from training.ranker.sales import SalesLog
 from training.ranker.windows import window_moments
 from training.splits import bought_before
-from training.two_tower.histories import from_arrow
-from training.two_tower.snapshots import customer_rows
+from training.histories import from_arrow
+from training.feature_rows import customer_rows
 from training.two_tower.sources import Sources, prepare_sources
 
 from .conftest import MOMENT

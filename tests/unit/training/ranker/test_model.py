@@ -5,7 +5,7 @@ import pytest
 
 from training.ranker.model import Ranker
 from training.ranker.shopper import Shopper
-from training.two_tower.histories import Histories
+from training.histories import Histories
 
 
 @pytest.fixture

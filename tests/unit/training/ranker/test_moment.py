@@ -7,7 +7,7 @@ from training.ranker.moment import Moment
 from training.ranker.product_figures import PRODUCT_FIELDS
 from training.ranker.shopper import Shopper
 from training.ranker.stores import UNKNOWN_STORE
-from training.two_tower.histories import Histories
+from training.histories import Histories
 
 
 def test_shares_of_stores_add_up(moment: Moment) -> None:

@@ -7,7 +7,7 @@ from scipy import sparse
 from training.ranker.model import Ranker
 from training.ranker.recommender import RankerRecommender
 from training.ranker.shopper import Shopper
-from training.two_tower.histories import Histories
+from training.histories import Histories
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 import numpy as np
 
 from training.ranker.shopper import Shopper
-from training.two_tower.histories import with_session
+from training.histories import with_session
 
 from .conftest import MakeHistories
 

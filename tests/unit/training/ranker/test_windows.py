@@ -9,7 +9,7 @@ from configs.ranker import RankerSettings
 from training.ranker.features import FEATURES
 from training.ranker.moment import Moment
 from training.ranker.windows import Examples, draw_examples, window_moments
-from training.two_tower.histories import Histories
+from training.histories import Histories
 
 from .conftest import N_CUSTOMERS
 

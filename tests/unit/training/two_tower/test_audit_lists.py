@@ -21,7 +21,7 @@ from training.two_tower.audit_lists import N_CATEGORIES, N_DESCRIBED, AuditLists
 from training.two_tower.backtest import backtest
 from training.two_tower.bundling import bundle_parts
 from training.two_tower.fit import Fitted
-from training.two_tower.histories import PROFILE_FIELDS
+from training.histories import PROFILE_FIELDS
 from training.two_tower.recommender import TwoTowerRecommender
 from training.two_tower.stage import set_up
 

@@ -17,7 +17,7 @@ from training.manifest import ManifestFacts
 from training.two_tower.backtest import ServedFallback
 from training.two_tower.bundling import bundle_parts
 from training.two_tower.exposure import FRAME, SUPPLIER_CLASS, SupplierExposure
-from training.two_tower.histories import Histories
+from training.histories import Histories
 from training.two_tower.recommender import TwoTowerRecommender
 from training.two_tower.scorer import Pairs, Scorer
 

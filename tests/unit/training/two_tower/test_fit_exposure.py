@@ -16,10 +16,10 @@ from training.baselines import Task
 from training.two_tower.exposure import SupplierExposure
 from training.two_tower.fit import Fitted
 from training.two_tower.fit_exposure import fit_exposure
-from training.two_tower.histories import from_arrow
+from training.histories import from_arrow
 from training.two_tower.recommender import TwoTowerRecommender
 from training.two_tower.scorer import Scorer
-from training.two_tower.snapshots import customer_rows
+from training.feature_rows import customer_rows
 
 TASKS: tuple[Task, ...] = ("all", "novel")
 

@@ -13,7 +13,7 @@ from scipy import sparse
 from configs.loading import load_settings
 from configs.settings import GroupReweightingSettings, TwoTowerSettings
 from training.errors import TooFewExamples
-from training.two_tower.histories import Histories
+from training.histories import Histories
 from training.two_tower.module import (
     TRAIN_LOSS,
     VALIDATION_LOSS,

@@ -13,7 +13,7 @@ from privacy.dp_examples import TARGET_WEIGHTS, TARGETS, Customers
 from training.catalogue import Catalogue
 from training.splits import bought_before, targets
 from training.two_tower.fit import snapshot_times
-from training.two_tower.histories import from_arrow
+from training.histories import from_arrow
 from training.two_tower.private_content import PublicContent, public_catalogue, public_products
 from training.two_tower.private_examples import (
     AFFINITIES,
@@ -26,7 +26,7 @@ from training.two_tower.private_examples import (
     private_customers,
 )
 from training.two_tower.private_model import FrozenProducts, PrivateTowers
-from training.two_tower.snapshots import customer_rows
+from training.feature_rows import customer_rows
 
 TAUGHT: Ints = np.arange(0, 120, 2)
 

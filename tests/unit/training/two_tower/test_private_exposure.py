@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from training.two_tower.histories import PAIR_FIELDS
+from training.histories import PAIR_FIELDS
 from training.two_tower.private_exposure import N_MADE_UP, N_PURCHASES, made_up_histories
 from training.two_tower.private_popularity import ReleasedPopularity
 

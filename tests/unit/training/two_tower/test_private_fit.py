@@ -12,7 +12,7 @@ from privacy.events import Gaussian
 from privacy.ledger import open_ledger
 from privacy.randomness import SeededRandomness
 from training.errors import PrivateVocabularyEmpty
-from training.two_tower.histories import from_row
+from training.histories import from_row
 from training.two_tower.private_charge import ChargedRun
 from training.two_tower.private_content import PublicContent, public_products
 from training.two_tower.private_fit import FittedPrivately, PrivateFit

@@ -13,7 +13,7 @@ from training.catalogue import Catalogue
 from training.evaluation_results import TASKS
 from training.manifest import ManifestFacts
 from training.two_tower.bundling import bundle_parts
-from training.two_tower.histories import Histories, from_row
+from training.histories import Histories, from_row
 from training.two_tower.private_model import FrozenProducts, OwnRateHead, PrivateTowers
 from training.two_tower.private_popularity import ReleasedPopularity
 from training.two_tower.products import NUMERIC_FIELDS

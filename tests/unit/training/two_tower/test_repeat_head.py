@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from training.catalogue import Catalogue
-from training.two_tower.histories import PAIR_FIELDS, PROFILE_FIELDS, Histories
+from training.histories import PAIR_FIELDS, PROFILE_FIELDS, Histories
 from training.two_tower.products import NUMERIC_FIELDS
 from training.two_tower.repeat_head import PAIR_FEATURES, RepeatHead, bought_features, new_features, pair_features
 

@@ -9,7 +9,7 @@ import pytest
 from scipy import sparse
 
 from configs.settings import GroupReweightingSettings
-from training.two_tower.histories import Histories
+from training.histories import Histories
 from training.two_tower.reweighting import customer_weights
 from training.two_tower.snapshots import Snapshot
 

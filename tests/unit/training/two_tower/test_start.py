@@ -9,7 +9,7 @@ import pytest
 import torch
 from scipy import sparse
 
-from training.two_tower.histories import Histories
+from training.histories import Histories
 from training.two_tower.products import NUMERIC_FIELDS
 from training.two_tower.snapshots import Snapshot
 from training.two_tower.start import history_svd, prepare

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from training.two_tower.histories import Histories, with_session
+from training.histories import Histories, with_session
 from training.two_tower.products import NUMERIC_FIELDS
 from training.two_tower.scorer import Scorer
 from training.two_tower.towers import Shape, Standardizer, TwoTower, pool

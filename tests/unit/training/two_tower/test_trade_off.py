@@ -17,10 +17,10 @@ from training.two_tower.bundling import bundle_parts
 from training.two_tower.exposure import SupplierExposure
 from training.two_tower.fit import Fitted
 from training.two_tower.fit_exposure import fit_exposure
-from training.two_tower.histories import from_arrow
+from training.histories import from_arrow
 from training.two_tower.recommender import TwoTowerRecommender
 from training.two_tower.scorer import Scorer
-from training.two_tower.snapshots import customer_rows
+from training.feature_rows import customer_rows
 from training.two_tower.stage import set_up
 from training.two_tower.trade_off import COLUMNS, curve, trade_off
 

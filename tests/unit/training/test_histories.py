@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from training.catalogue import Catalogue
-from training.two_tower.histories import (
+from training.histories import (
     PAIR_FIELDS,
     PROFILE_FIELDS,
     Histories,
