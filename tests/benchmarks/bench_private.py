@@ -45,12 +45,13 @@ from privacy.randomness import Floats, SeededRandomness
 from privacy.releases import bounded_sums
 from training.baselines import Task
 from training.evaluation import TestSet, build_test_set, mark_hits, rank_as_served
+from training.feature_rows import customer_rows
+from training.histories import from_arrow
 from training.intervals import bootstrap_means, percentile_interval
 from training.metrics import ndcg_at_k, recall_at_k
 from training.splits import Holdout, bought_before
 from training.two_tower.backtest import ServedFallback
 from training.two_tower.fit import TrainingData, snapshot_times
-from training.histories import from_arrow
 from training.two_tower.private_charge import ChargedRun, KeptCounts
 from training.two_tower.private_content import PublicContent, public_catalogue, public_products
 from training.two_tower.private_examples import counted_entries
@@ -58,7 +59,6 @@ from training.two_tower.private_fit import PrivateFit
 from training.two_tower.private_plan import PrivatePlan, private_plan
 from training.two_tower.recommender import TwoTowerRecommender
 from training.two_tower.scorer import Scorer
-from training.feature_rows import customer_rows
 from training.two_tower.sources import Sources, prepare_sources
 
 METRICS: Final = {"ndcg@10": (ndcg_at_k, 10), "ndcg@20": (ndcg_at_k, 20), "recall@100": (recall_at_k, 100)}

@@ -12,14 +12,14 @@ from training.artifact import Bundle, bundle_directory, load_champion
 from training.baselines import Ranked, Recommender, Task
 from training.catalogue import Catalogue
 from training.contest.errors import RecipeOutdated, RecipeUnrecorded
+from training.feature_rows import customer_rows
+from training.histories import from_arrow
 from training.peers.data import Ints
 from training.splits import bought_before
 from training.top_k import NO_PRODUCT
-from training.histories import from_arrow
 from training.two_tower.jobs import fit_for_once
 from training.two_tower.recommender import MODEL_NAME, TwoTowerRecommender
 from training.two_tower.scorer import Scorer
-from training.feature_rows import customer_rows
 from training.two_tower.sources import Sources
 
 CHAMPION: Final = "champion"

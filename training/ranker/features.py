@@ -7,12 +7,12 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from training.histories import PROFILE_FIELDS
 from training.ranker.candidates import RETRIEVERS, Candidates, Interests
 from training.ranker.content import GROUPS, LINE, TYPE
 from training.ranker.moment import Moment
 from training.ranker.product_figures import NEVER_DAYS, PRODUCT_FIELDS
 from training.ranker.shopper import Shopper
-from training.histories import PROFILE_FIELDS
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]

@@ -10,14 +10,14 @@ from configs.ranker import RankerSettings
 from features.columns import STORE_ID
 from features.store import Store
 from training.catalogue import Catalogue, build_catalogue
+from training.feature_rows import customer_rows, product_rows
+from training.histories import Histories, from_arrow
 from training.ranker.fit import fit_heads
 from training.ranker.model import Ranker, Reach
 from training.ranker.moment import Moment, learn_moment
 from training.ranker.sales import SalesLog
 from training.ranker.windows import Examples, draw_examples, window_moments
 from training.splits import targets
-from training.histories import Histories, from_arrow
-from training.feature_rows import customer_rows, product_rows
 
 
 @dataclass(frozen=True, eq=False)

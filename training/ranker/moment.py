@@ -12,6 +12,7 @@ from scipy import sparse
 
 from configs.ranker import RankerSettings
 from training.catalogue import Catalogue
+from training.histories import PAIR_FIELDS, Histories
 from training.ranker.content import MAKER, TYPE, Content, read_content
 from training.ranker.neighbours import Neighbours, fit_neighbours
 from training.ranker.product_figures import PRODUCT_FIELDS, SALES_DAYS, product_figures
@@ -19,7 +20,6 @@ from training.ranker.sales import SalesLog
 from training.ranker.shopper import Shopper
 from training.ranker.stores import UNKNOWN_STORE, Stores, count_stores
 from training.ranker.tastes import Tastes, fit_tastes
-from training.histories import PAIR_FIELDS, Histories
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]

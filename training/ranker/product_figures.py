@@ -5,8 +5,8 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from training.ranker.sales import Sales
 from training.histories import PAIR_FIELDS, Histories
+from training.ranker.sales import Sales
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]

@@ -8,11 +8,11 @@ import pandas as pd
 from scipy import sparse
 
 from training.baselines import Ranked, Task
+from training.histories import Histories
 from training.ranker.model import Ranker
 from training.ranker.product_figures import PRODUCT_FIELDS
 from training.ranker.shopper import Shopper
 from training.top_k import NO_PRODUCT
-from training.histories import Histories
 
 RECOMMENDER_NAME = "ranker"
 _LOG_BUYERS = PRODUCT_FIELDS.index("log_buyers_14d")

@@ -9,11 +9,11 @@ import numpy.typing as npt
 from scipy import sparse
 
 from configs.ranker import RankerSettings
+from training.histories import Histories
 from training.ranker.candidates import choose_candidates, interests_of
 from training.ranker.features import FEATURES, pair_features
 from training.ranker.moment import Moment
 from training.ranker.shopper import Shopper
-from training.histories import Histories
 
 Ints = npt.NDArray[np.int64]
 

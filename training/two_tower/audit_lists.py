@@ -18,9 +18,9 @@ from features.columns import STORE_ID
 from training.baselines import Task
 from training.evaluation import TestSet, rank_as_served
 from training.evaluation_results import TASKS
+from training.histories import PAIR_FIELDS, PROFILE_FIELDS, Histories
 from training.splits import Holdout
 from training.two_tower.backtest import ServedFallback
-from training.histories import PAIR_FIELDS, PROFILE_FIELDS, Histories
 from training.two_tower.recommender import TwoTowerRecommender
 from training.two_tower.scorer import Scorer
 from training.two_tower.stage import Stage

@@ -8,13 +8,13 @@ from configs.settings import EvaluationSettings
 from training.baselines import Ranked, Task, standard_baselines
 from training.evaluation import Rankings, TestSet, build_test_set, evaluate
 from training.evaluation_results import Evaluation
+from training.feature_rows import customer_rows
+from training.histories import from_arrow
 from training.lineage import provenance
 from training.splits import Holdout, bought_before
 from training.top_k import top_k
-from training.histories import from_arrow
 from training.two_tower.recommender import TwoTowerRecommender
 from training.two_tower.scorer import Scorer
-from training.feature_rows import customer_rows
 from training.two_tower.sources import Sources
 
 

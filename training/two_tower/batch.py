@@ -14,10 +14,10 @@ from privacy.consent import PERSONALIZATION
 from training.artifact import Bundle
 from training.baselines import Task
 from training.errors import NobodyToRank
+from training.feature_rows import customer_rows
 from training.histories import from_arrow
 from training.two_tower.recommender import TwoTowerRecommender
 from training.two_tower.scorer import Scorer
-from training.feature_rows import customer_rows
 
 
 def rank_everybody(

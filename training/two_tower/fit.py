@@ -16,6 +16,7 @@ from configs.settings import FeatureSettings, TwoTowerSettings
 from features.store import Store
 from privacy.statement import Statement
 from training.catalogue import build_catalogue
+from training.feature_rows import product_rows
 from training.fitting import Schedule, fit_module
 from training.splits import training_cutoffs
 from training.two_tower.fit_head import fit_head
@@ -23,7 +24,6 @@ from training.two_tower.module import TRAIN_LOSS, VALIDATION_LOSS, TwoTowerModul
 from training.two_tower.products import Vocabulary, numeric_features, text_columns
 from training.two_tower.repeat_head import RepeatHead
 from training.two_tower.scorer import PRODUCT_TEXTS, Scorer
-from training.feature_rows import product_rows
 from training.two_tower.snapshots import load_snapshots
 from training.two_tower.start import prepare
 from training.two_tower.together import basket_companions

@@ -11,12 +11,12 @@ from fairness.rerank import ClassWeights, demand_shares, fit_weights
 from fairness.suppliers import supplier_classes
 from training.baselines import Task, blocks
 from training.evaluation_results import TASKS
+from training.feature_rows import customer_rows
+from training.histories import Histories, from_arrow
 from training.splits import bought_before, targets
 from training.two_tower.exposure import SupplierExposure
 from training.two_tower.fit import TrainingData
-from training.histories import Histories, from_arrow
 from training.two_tower.scorer import Scorer
-from training.feature_rows import customer_rows
 
 
 def fit_exposure(

@@ -21,10 +21,10 @@ from features.columns import CUSTOMER_ID, EVENT_TIMESTAMP, PRODUCT_ID
 from features.store import Store
 from privacy.dp_examples import TARGET_WEIGHTS, TARGETS, Customers
 from training.catalogue import Catalogue
-from training.splits import locate, targets
-from training.histories import Histories, from_arrow
-from training.two_tower.private_model import PrivateTowers
 from training.feature_rows import customer_rows
+from training.histories import Histories, from_arrow
+from training.splits import locate, targets
+from training.two_tower.private_model import PrivateTowers
 
 AFFINITIES: Final = "affinities"
 MIX: Final = "mix"

@@ -16,9 +16,9 @@ from fairness.rerank import ClassWeights, demand_shares, fit_weights
 from fairness.suppliers import supplier_classes
 from training.baselines import Task
 from training.evaluation_results import TASKS
+from training.histories import PAIR_FIELDS, PROFILE_FIELDS, Histories
 from training.two_tower.exposure import SupplierExposure
 from training.two_tower.fit_exposure import judged_candidates
-from training.histories import PAIR_FIELDS, PROFILE_FIELDS, Histories
 from training.two_tower.private_popularity import ReleasedPopularity
 from training.two_tower.scorer import Scorer
 

@@ -8,8 +8,8 @@ import pandas as pd
 from scipy import sparse
 
 from training.baselines import Ranked, Task, blocks
-from training.top_k import NO_PRODUCT
 from training.histories import Histories
+from training.top_k import NO_PRODUCT
 from training.two_tower.scorer import Pairs, Scorer
 
 MODEL_NAME = "two-tower"

@@ -15,8 +15,8 @@ from training.artifact import Bundle
 from training.baselines import Task
 from training.catalogue import Catalogue
 from training.evaluation_results import TASKS
-from training.two_tower.exposure import FRAME, SUPPLIER_CLASS, SupplierExposure
 from training.histories import Histories, Ints, from_products, from_row, with_session
+from training.two_tower.exposure import FRAME, SUPPLIER_CLASS, SupplierExposure
 from training.two_tower.rebuilding import Head, Towers, rebuild
 from training.two_tower.repeat_head import bought_features, new_features, pair_features
 

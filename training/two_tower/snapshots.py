@@ -14,8 +14,8 @@ from features.columns import STORE_ID
 from features.store import Store
 from training.catalogue import Catalogue
 from training.feature_rows import customer_rows, product_rows
-from training.splits import targets
 from training.histories import Histories, from_arrow
+from training.splits import targets
 from training.two_tower.products import numeric_features
 
 

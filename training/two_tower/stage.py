@@ -9,11 +9,11 @@ from scipy import sparse
 from configs.settings import Settings
 from training.artifact import Bundle
 from training.evaluation import TestSet, build_test_set
-from training.splits import Holdout, bought_before
+from training.feature_rows import customer_rows
 from training.histories import Histories, from_arrow
+from training.splits import Holdout, bought_before
 from training.two_tower.recommender import TwoTowerRecommender
 from training.two_tower.scorer import Scorer
-from training.feature_rows import customer_rows
 from training.two_tower.sources import prepare_sources
 
 

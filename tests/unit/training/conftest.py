@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from configs.loading import load_settings
 from configs.settings import DemandPromotionSettings, EvaluationSettings, PromotionSettings, StorageSettings
 from training.artifact import Bundle, bundle_directory, write_bundle
 from training.catalogue import Catalogue
@@ -61,6 +62,7 @@ def catalogue() -> Catalogue:
 def evaluation_settings() -> EvaluationSettings:
     """Short lists, few resamples."""
     return EvaluationSettings(
+        policy=load_settings("test").evaluation.policy,
         test_weeks=2,
         list_length=10,
         n_bootstrap=200,

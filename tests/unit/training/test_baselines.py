@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 import pytest
 
+from configs.loading import load_settings
 from configs.settings import EvaluationSettings
 from features.lake import Lake
 from training import baselines
@@ -159,6 +160,7 @@ def real_evaluation(complete_journey_lake: Lake) -> Evaluation:
     holdout = Holdout(cutoff, complete_journey_lake.manifest.data_end + timedelta(seconds=1))
     test_set = build_test_set(purchases, catalogue, holdout, set(purchases["customer_id"]))
     settings = EvaluationSettings(
+        policy=load_settings("test").evaluation.policy,
         test_weeks=4,
         list_length=100,
         n_bootstrap=100,

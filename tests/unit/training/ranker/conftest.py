@@ -16,6 +16,7 @@ from configs.settings import Settings
 from features.ingest import ingest_files
 from features.lake import Lake
 from training.catalogue import Catalogue
+from training.histories import PAIR_FIELDS, PROFILE_FIELDS, Histories
 from training.purchases import load_purchases
 from training.ranker.fit import fit_heads
 from training.ranker.model import Ranker, Reach
@@ -23,7 +24,6 @@ from training.ranker.moment import Moment, learn_moment
 from training.ranker.sales import SalesLog
 from training.ranker.windows import Examples, draw_examples
 from training.splits import targets
-from training.histories import PAIR_FIELDS, PROFILE_FIELDS, Histories
 
 MOMENT = datetime(2025, 3, 31, tzinfo=UTC)
 SHELF = ("beer", "bread", "chips", "cider", "eggs", "milk", "rolls", "salsa")  # positions 0 to 7

@@ -6,10 +6,10 @@ import numpy as np
 
 from tests.unit.training.conftest import make_facts
 from training.artifact import Bundle, write_bundle
+from training.histories import Histories
 from training.ranker.bundling import load_ranker, ranker_parts
 from training.ranker.model import Ranker
 from training.ranker.shopper import Shopper
-from training.histories import Histories
 
 
 def _bundled(ranker: Ranker, folder: Path) -> Bundle:

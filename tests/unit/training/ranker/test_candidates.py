@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from configs.ranker import RankerSettings
+from training.histories import PAIR_FIELDS, PROFILE_FIELDS, Histories
 from training.ranker.candidates import NEVER_BOUGHT, RETRIEVERS, Candidates, Interests, choose_candidates, interests_of
 from training.ranker.moment import Moment
 from training.ranker.shopper import Shopper
-from training.histories import PAIR_FIELDS, PROFILE_FIELDS, Histories
 
 
 def _shopper(held: list[int], session: list[int] | None = None) -> Shopper:

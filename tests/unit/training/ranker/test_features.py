@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
+from training.histories import PROFILE_FIELDS
 from training.ranker.candidates import RETRIEVERS, Candidates, interests_of
 from training.ranker.content import TYPE
 from training.ranker.features import FEATURES, pair_features
 from training.ranker.moment import Moment
 from training.ranker.product_figures import PRODUCT_FIELDS
 from training.ranker.shopper import Shopper
-from training.histories import PROFILE_FIELDS
 
 _BEER, _BREAD, _CIDER = 0, 1, 3
 

@@ -11,13 +11,13 @@ from configs.loading import load_settings
 from configs.ranker import RankerSettings
 from features.columns import EVENT_TIMESTAMP
 from training.catalogue import Catalogue
+from training.feature_rows import customer_rows
+from training.histories import from_arrow
 from training.ranker.learning import RankerData, fit_ranker
 from training.ranker.recommender import RankerRecommender
 from training.ranker.sales import SalesLog
 from training.ranker.windows import window_moments
 from training.splits import bought_before
-from training.histories import from_arrow
-from training.feature_rows import customer_rows
 from training.two_tower.sources import Sources, prepare_sources
 
 from .conftest import MOMENT

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from training.histories import Histories
 from training.ranker.model import Ranker
 from training.ranker.shopper import Shopper
-from training.histories import Histories
 
 
 @pytest.fixture

@@ -2,12 +2,12 @@
 
 import numpy as np
 
+from training.histories import Histories
 from training.ranker.content import MAKER, TYPE
 from training.ranker.moment import Moment
 from training.ranker.product_figures import PRODUCT_FIELDS
 from training.ranker.shopper import Shopper
 from training.ranker.stores import UNKNOWN_STORE
-from training.histories import Histories
 
 
 def test_shares_of_stores_add_up(moment: Moment) -> None:

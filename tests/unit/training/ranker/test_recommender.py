@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from scipy import sparse
 
+from training.histories import Histories
 from training.ranker.model import Ranker
 from training.ranker.recommender import RankerRecommender
 from training.ranker.shopper import Shopper
-from training.histories import Histories
 
 
 @pytest.fixture

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from training.ranker.shopper import Shopper
 from training.histories import with_session
+from training.ranker.shopper import Shopper
 
 from .conftest import MakeHistories
 

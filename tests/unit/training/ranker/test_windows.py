@@ -6,10 +6,10 @@ import numpy as np
 from scipy import sparse
 
 from configs.ranker import RankerSettings
+from training.histories import Histories
 from training.ranker.features import FEATURES
 from training.ranker.moment import Moment
 from training.ranker.windows import Examples, draw_examples, window_moments
-from training.histories import Histories
 
 from .conftest import N_CUSTOMERS
 

@@ -17,12 +17,12 @@ from configs.settings import Settings
 from features.ingest import ingest_files
 from privacy.keys import write_secret
 from training.catalogue import Catalogue, build_catalogue
-from training.two_tower.fit import Fitted, TrainingData, fit, snapshot_times
+from training.feature_rows import customer_rows
 from training.histories import PAIR_FIELDS, PROFILE_FIELDS, Histories, from_arrow
+from training.two_tower.fit import Fitted, TrainingData, fit, snapshot_times
 from training.two_tower.products import NUMERIC_FIELDS
 from training.two_tower.repeat_head import RepeatHead
 from training.two_tower.scorer import Scorer
-from training.feature_rows import customer_rows
 from training.two_tower.sources import Sources, prepare_sources
 from training.two_tower.together import N_COMPANIONS
 from training.two_tower.towers import Shape, TwoTower

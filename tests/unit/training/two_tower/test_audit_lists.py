@@ -15,13 +15,13 @@ from fairness.suppliers import supplier_classes
 from features.columns import CUSTOMER_ID, EVENT_TIMESTAMP, PRODUCT_ID
 from training.artifact import Bundle, bundle_directory, write_bundle
 from training.errors import TestWindowUnavailable
+from training.histories import PROFILE_FIELDS
 from training.manifest import ManifestFacts
 from training.splits import Holdout
 from training.two_tower.audit_lists import N_CATEGORIES, N_DESCRIBED, AuditLists, recommendation_lists
 from training.two_tower.backtest import backtest
 from training.two_tower.bundling import bundle_parts
 from training.two_tower.fit import Fitted
-from training.histories import PROFILE_FIELDS
 from training.two_tower.recommender import TwoTowerRecommender
 from training.two_tower.stage import set_up
 

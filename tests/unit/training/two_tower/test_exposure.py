@@ -13,11 +13,11 @@ from fairness.rerank import ClassWeights
 from fairness.suppliers import LARGE, PRIVATE_LABEL, SMALL, SUPPLIER_CLASSES
 from training.artifact import Bundle, bundle_directory, write_bundle
 from training.baselines import Task
+from training.histories import Histories
 from training.manifest import ManifestFacts
 from training.two_tower.backtest import ServedFallback
 from training.two_tower.bundling import bundle_parts
 from training.two_tower.exposure import FRAME, SUPPLIER_CLASS, SupplierExposure
-from training.histories import Histories
 from training.two_tower.recommender import TwoTowerRecommender
 from training.two_tower.scorer import Pairs, Scorer
 

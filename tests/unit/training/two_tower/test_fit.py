@@ -11,11 +11,11 @@ import torch
 from lightning.pytorch.callbacks import Callback
 
 from training.errors import CatalogueEmpty, NothingToResume, TooFewExamples
+from training.feature_rows import product_rows
 from training.two_tower import fit as fit_module
 from training.two_tower.fit import Fitted
 from training.two_tower.module import VALIDATION_LOSS
 from training.two_tower.products import numeric_features
-from training.feature_rows import product_rows
 
 Weights = dict[str, torch.Tensor]
 Batch = tuple[int, tuple[int, ...]]

@@ -13,13 +13,13 @@ from scipy import sparse
 from configs.fairness import SupplierSettings
 from fairness.suppliers import LARGE, PRIVATE_LABEL, SMALL, SUPPLIER_CLASSES
 from training.baselines import Task
+from training.feature_rows import customer_rows
+from training.histories import from_arrow
 from training.two_tower.exposure import SupplierExposure
 from training.two_tower.fit import Fitted
 from training.two_tower.fit_exposure import fit_exposure
-from training.histories import from_arrow
 from training.two_tower.recommender import TwoTowerRecommender
 from training.two_tower.scorer import Scorer
-from training.feature_rows import customer_rows
 
 TASKS: tuple[Task, ...] = ("all", "novel")
 

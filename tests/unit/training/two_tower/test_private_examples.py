@@ -11,9 +11,10 @@ from configs.loading import load_settings
 from configs.settings import PrivateTrainingSettings
 from privacy.dp_examples import TARGET_WEIGHTS, TARGETS, Customers
 from training.catalogue import Catalogue
+from training.feature_rows import customer_rows
+from training.histories import from_arrow
 from training.splits import bought_before, targets
 from training.two_tower.fit import snapshot_times
-from training.histories import from_arrow
 from training.two_tower.private_content import PublicContent, public_catalogue, public_products
 from training.two_tower.private_examples import (
     AFFINITIES,
@@ -26,7 +27,6 @@ from training.two_tower.private_examples import (
     private_customers,
 )
 from training.two_tower.private_model import FrozenProducts, PrivateTowers
-from training.feature_rows import customer_rows
 
 TAUGHT: Ints = np.arange(0, 120, 2)
 

@@ -11,9 +11,9 @@ import torch
 from training.artifact import Bundle, bundle_directory, write_bundle
 from training.catalogue import Catalogue
 from training.evaluation_results import TASKS
+from training.histories import Histories, from_row
 from training.manifest import ManifestFacts
 from training.two_tower.bundling import bundle_parts
-from training.histories import Histories, from_row
 from training.two_tower.private_model import FrozenProducts, OwnRateHead, PrivateTowers
 from training.two_tower.private_popularity import ReleasedPopularity
 from training.two_tower.products import NUMERIC_FIELDS

@@ -10,13 +10,13 @@ from scipy import sparse
 
 from training import baselines
 from training.baselines import Task
+from training.feature_rows import customer_rows
+from training.histories import Histories, from_arrow
 from training.splits import bought_before
 from training.two_tower.backtest import ServedFallback
 from training.two_tower.fit import Fitted
-from training.histories import Histories, from_arrow
 from training.two_tower.recommender import TwoTowerRecommender
 from training.two_tower.scorer import Scorer
-from training.feature_rows import customer_rows
 
 NONE: npt.NDArray[np.int64] = np.empty(0, dtype=np.int64)
 CUSTOMERS = ["ann", "bob", "cyd", "dee", "eve"]

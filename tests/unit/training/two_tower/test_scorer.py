@@ -12,11 +12,11 @@ import torch
 
 from training.artifact import Bundle, bundle_directory, write_bundle
 from training.baselines import Task
+from training.histories import Histories, from_row
 from training.manifest import ManifestFacts
 from training.two_tower import scorer as scorer_module
 from training.two_tower.bundling import bundle_parts
 from training.two_tower.fit import Fitted
-from training.histories import Histories, from_row
 from training.two_tower.repeat_head import RepeatHead
 from training.two_tower.scorer import PRODUCT_NUMBERS, PRODUCT_TEXTS, Ranking, Scorer
 

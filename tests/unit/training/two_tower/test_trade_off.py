@@ -11,16 +11,16 @@ import pytest
 from fairness.suppliers import SMALL, SUPPLIER_CLASSES
 from training.artifact import Bundle, bundle_directory, write_bundle
 from training.evaluation import TestSet, build_test_set
+from training.feature_rows import customer_rows
+from training.histories import from_arrow
 from training.manifest import ManifestFacts
 from training.splits import Holdout, bought_before
 from training.two_tower.bundling import bundle_parts
 from training.two_tower.exposure import SupplierExposure
 from training.two_tower.fit import Fitted
 from training.two_tower.fit_exposure import fit_exposure
-from training.histories import from_arrow
 from training.two_tower.recommender import TwoTowerRecommender
 from training.two_tower.scorer import Scorer
-from training.feature_rows import customer_rows
 from training.two_tower.stage import set_up
 from training.two_tower.trade_off import COLUMNS, curve, trade_off
 
