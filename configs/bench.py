@@ -1,10 +1,11 @@
 """The schema of the benchmark of recommenders: which peers, and what each of them may be tuned over."""
 
 from collections.abc import Iterator
+from datetime import date
 from itertools import product
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from configs.fields import AnchoredPath, PositiveDays, PositiveInt, Section, Seed, Share
 
@@ -113,10 +114,62 @@ class CoOccurrenceGrid(GridSettings):
     shrinkage: Tried
 
 
+class ContentNeighboursGrid(GridSettings):
+    """Products like those bought, by content."""
+
+    half_life_days: MaybeDays
+
+
+class KinPopularityGrid(GridSettings):
+    """How the products of a new product's kind sell."""
+
+    level: Annotated[tuple[Literal["product_type", "category", "department"], ...], Field(min_length=1)]
+    days: Days
+
+
+Value = bool | int | float | None
+
+
+class TuningRecord(Section):
+    """What tuning found for one peer on the days before one date, and what it took.
+
+    Attributes:
+        validated_from: First of the days that chose; what lies before them was fitted on.
+        validated_until: The day after the last of them, which a cut-off must not precede.
+        n_tried: Points of the grid that were tried.
+        cpu_s: Processor time of all of them together.
+        chosen: The best point of each task.
+        values: NDCG@20, of baskets recall@10, that it reached on those days.
+    """
+
+    peer: str
+    validated_from: date
+    validated_until: date
+    n_tried: PositiveInt
+    cpu_s: Annotated[float, Field(ge=0)]
+    chosen: Annotated[dict[str, dict[str, Value]], Field(min_length=1)]
+    values: dict[str, float]
+
+    @property
+    def validation_days(self) -> int:
+        """Length of the window that chose."""
+        return (self.validated_until - self.validated_from).days
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> "TuningRecord":
+        if self.validation_days < 1:
+            raise ValueError("validated_until must lie after validated_from")
+        if set(self.chosen) != set(self.values):
+            raise ValueError("chosen and values must speak of the same tasks")
+        return self
+
+
 class BenchSettings(Section):
     """The benchmark of recommenders."""
 
     validation_days: PositiveDays
+    peer_max_cpu_s: Annotated[int, Field(ge=1, le=86400)]
+    peer_max_memory_gb: Annotated[float, Field(gt=0, le=1024)]
     max_baskets: Annotated[int, Field(ge=100)]
     cold_max_buyers: PositiveInt
     seed: Seed
@@ -133,3 +186,7 @@ class BenchSettings(Section):
     sasrec: SasRecGrid
     co_occurrence: CoOccurrenceGrid
     basket_cosine: BasketCosineGrid
+    content_neighbours: ContentNeighboursGrid
+    kin_popularity: KinPopularityGrid
+    tuned_source: str
+    tuned: tuple[TuningRecord, ...]

@@ -19,9 +19,11 @@ from configs.fields import (
     Share,
     TimeZoneName,
 )
+from configs.placements import PlacementsSettings
 from configs.pricing import PricingSettings
 from configs.privacy import PrivacySettings
 from configs.ranker import RankerSettings
+from configs.refresh import RefreshSettings
 
 __all__ = ["PROJECT_ROOT", "PrivacySettings", "Section"]
 
@@ -236,6 +238,7 @@ class RecommendSettings(Section):
     main_parameters: tuple[str, ...]
     main_parameters_non_profiled: tuple[str, ...]
     exploration: ExplorationSettings
+    placements: PlacementsSettings
 
     @model_validator(mode="after")
     def _default_fits(self) -> Self:
@@ -295,4 +298,5 @@ class Settings(Section):
     fairness: FairnessSettings
     pricing: PricingSettings
     promotion: PromotionSettings
+    refresh: RefreshSettings
     serving: ServingSettings

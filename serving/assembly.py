@@ -20,6 +20,7 @@ from privacy.ledger_book import WITNESS, LedgerBook
 from privacy.pseudonyms import FollowedPseudonyms
 from privacy.state import open_state
 from privacy.vault import AUDIT_LOG
+from serving.arms import RunningExperiments
 from serving.budget_desk import BudgetDesk
 from serving.bundles import BundleHolder
 from serving.champion import Champion
@@ -29,6 +30,7 @@ from serving.customers import CustomerDesk
 from serving.decisions import DecisionLog
 from serving.events import EventDoor
 from serving.fairness_desk import FairnessDesk
+from serving.freshness import Freshness
 from serving.keys import load_keys
 from serving.loading import champion_on_disk
 from serving.log import failed, info
@@ -86,6 +88,7 @@ def assemble(settings: Settings) -> Services:
             stock=stock,
             decisions=decisions,
             settings=serving.recommend,
+            experiments=RunningExperiments(settings.experiments.customers, settings.ingest.trading_time_zone, _now),
             now=_now,
         ),
         similar=SimilarProducts(stock=stock, decisions=decisions, settings=serving.recommend, now=_now),
@@ -97,6 +100,7 @@ def assemble(settings: Settings) -> Services:
         consents=ConsentDesk(ledger=consent, pseudonyms=pseudonyms, now=_now, erased=erasures.tombstones.of_sources),
         customers=_customers(settings, erasures),
         budget=BudgetDesk(LedgerBook(state, storage.state_db.with_name(WITNESS)), settings.privacy.budget, _now),
+        freshness=Freshness(storage, tuple(holders), clock, _now),
         state=state,
     )
 

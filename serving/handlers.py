@@ -69,9 +69,10 @@ async def readyz(services: Services, _call: Call) -> Reply:
     return as_json({"status": "ok", "model_version": services.bundles.champion().version})
 
 
-async def prometheus(_services: Services, _call: Call) -> Reply:
-    """Give the process's figures."""
-    return Reply(await asyncio.to_thread(metrics.exposition), media_type=metrics.CONTENT_TYPE)
+async def prometheus(services: Services, _call: Call) -> Reply:
+    """Give the process's figures, and how old and how far drifted everything is."""
+    figures = await asyncio.to_thread(metrics.exposition, services.freshness)
+    return Reply(figures, media_type=metrics.CONTENT_TYPE)
 
 
 def _may_see(call: Call, decision: Mapping[str, Any]) -> bool:

@@ -31,8 +31,12 @@ class Pick:
 
 def picks_of(ranked: Ranked) -> list[Pick]:
     """Read a ranking product by product, best first."""
-    columns = (ranked.product_idx.tolist(), ranked.scores.tolist(), ranked.sources, ranked.because_idx.tolist())
-    return [Pick(*row) for row in zip(*columns, strict=True)]
+    causes = ranked.causes or (None,) * len(ranked.sources)
+    numbers = zip(ranked.product_idx.tolist(), ranked.scores.tolist(), ranked.because_idx.tolist(), strict=True)
+    return [
+        Pick(position, score, source, because, cause=cause)
+        for (position, score, because), source, cause in zip(numbers, ranked.sources, causes, strict=True)
+    ]
 
 
 def fill_up(picks: list[Pick], ranker: Ranker, *, allowed: Mask | None, k: int, n_products: int) -> list[Pick]:
@@ -50,7 +54,13 @@ def fill_up(picks: list[Pick], ranker: Ranker, *, allowed: Mask | None, k: int, 
 
 
 def items_of(
-    picks: list[Pick], shelf: Shelf, *, explain: bool, basket: AbstractSet[int], profiled: bool
+    picks: list[Pick],
+    shelf: Shelf,
+    *,
+    explain: bool,
+    basket: AbstractSet[int],
+    profiled: bool,
+    looked_at: int | None = None,
 ) -> list[dict[str, Any]]:
     """Write the items of an answer.
 
@@ -60,11 +70,14 @@ def items_of(
         explain: Whether to give reasons.
         basket: Positions of the products in the request's basket.
         profiled: Whether a profile was used, so that a reason may speak of the customer's past.
+        looked_at: Position of the product looked at.
     """
     items = []
     for rank, pick in enumerate(picks, start=1):
-        where = ", in your basket" if pick.because in basket else ", which you know" if profiled else ""
-        reasons = [_reason(pick, shelf, where)] if explain else []
+        reasons = []
+        if explain:
+            where = _where(pick.because, basket, looked_at, profiled=profiled)
+            reasons = [_reason(pick, shelf, where)]
         items.append(
             {
                 "product_id": shelf.product_ids[pick.position],
@@ -77,6 +90,15 @@ def items_of(
             }
         )
     return items
+
+
+def _where(because: int, basket: AbstractSet[int], looked_at: int | None, *, profiled: bool) -> str:
+    """Say how the reader knows the product that explains another."""
+    if because in basket:
+        return ", in your basket"
+    if because == looked_at:
+        return ", which you look at"
+    return ", which you know" if profiled else ""
 
 
 def _reason(pick: Pick, shelf: Shelf, where: str) -> dict[str, Any]:

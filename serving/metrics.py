@@ -62,10 +62,15 @@ def recommended(rung: str, reason: str) -> Counter:
     return RECOMMENDATIONS.labels(rung, reason)
 
 
-def exposition() -> bytes:
-    """Write all figures down in the Prometheus text format, over every worker process where there are several."""
+def exposition(*more: Collector) -> bytes:
+    """Write all figures down in the Prometheus text format, over every worker process where there are several.
+
+    Args:
+        more: What is looked up now instead of being counted.
+    """
     ours = CollectorRegistry()
-    ours.register(_Ours(_everything()))
+    for collector in (_Ours(_everything()), *more):
+        ours.register(collector)
     return generate_latest(ours)
 
 

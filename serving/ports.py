@@ -35,6 +35,10 @@ class Ranked(Protocol):
     def because_idx(self) -> Positions:
         """(K,) position of the product that explains each, -1 for none."""
 
+    @property
+    def causes(self) -> tuple[str | None, ...]:
+        """(K,) code of what each product owes its place to, None where nothing does; empty where nothing was asked."""
+
 
 class Ranker(Protocol):
     """The loaded model."""
@@ -51,8 +55,9 @@ class Ranker(Protocol):
         allowed: Mask | None,
         task: Literal["all", "novel"],
         k: int,
+        explain: bool,
     ) -> Ranked:
-        """Rank for one customer from the online features."""
+        """Rank for one customer from the online features; `explain` asks for causes."""
 
     def rank_basket(self, basket_idx: Positions, *, allowed: Mask | None, k: int) -> Ranked:
         """Rank for a basket, without personal data."""

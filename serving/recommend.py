@@ -4,26 +4,23 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final, Literal
+from typing import Any, Literal
 
-import numpy as np
-
+from configs.placements import PlacementSettings
 from configs.settings import RecommendSettings
 from privacy.consent import PERSONALIZATION
+from serving.arms import RunningExperiments
 from serving.champion import Champion
+from serving.choosing import Chooser, Chosen
 from serving.decisions import Decision, DecisionLog, new_decision_id
 from serving.exploration import Explorer
-from serving.filters import Allowed, allow
-from serving.lists import Pick, fill_up, items_of, picks_of, recorded, rfc3339
+from serving.lists import items_of, recorded, rfc3339
 from serving.log import failed
 from serving.metrics import FEATURES_UNAVAILABLE, recommended
-from serving.ports import ConsentReader, CustomerFeatures, Positions, Pseudonyms
+from serving.placements import Situation, not_applied
+from serving.ports import ConsentReader, CustomerFeatures, Pseudonyms
 from serving.schemas_recommend import RecommendationsRequest
 from serving.stock import Stock
-
-NOVEL_PLACEMENTS: Final = frozenset({"discover"})  # placements that ask for products new to the customer
-
-Rung = Literal["profile", "basket", "popular"]
 
 
 @dataclass(frozen=True)
@@ -46,17 +43,6 @@ class Profile:
         }
 
 
-@dataclass(frozen=True)
-class Chosen:
-    """A finished list and how it came about."""
-
-    picks: list[Pick]
-    rung: Rung
-    n_filled: int
-    allowed: Allowed
-    exploration: dict[str, Any] | None
-
-
 class Recommender:
     """The use case behind `POST /v1/recommendations`.
 
@@ -66,7 +52,8 @@ class Recommender:
         pseudonyms: The door at which the shop's ids become pseudonyms.
         stock: What is in stock, where the lake knows.
         decisions: Where each answer is recorded.
-        settings: Lengths and texts.
+        settings: Lengths, placements and texts.
+        experiments: Those that run, so that a decision can name a person's arms.
         now: The wall clock.
     """
 
@@ -79,16 +66,17 @@ class Recommender:
         stock: Stock,
         decisions: DecisionLog,
         settings: RecommendSettings,
+        experiments: RunningExperiments,
         now: Callable[[], datetime],
     ) -> None:
         self._consent = consent
         self._features = features
         self._pseudonyms = pseudonyms
-        self._stock = stock
         self._decisions = decisions
         self._settings = settings
+        self._experiments = experiments
         self._now = now
-        self._explorer = Explorer(settings.exploration, consent, now)
+        self._chooser = Chooser(stock, Explorer(settings.exploration, consent, now), settings)
 
     def recommend(self, request: RecommendationsRequest, champion: Champion) -> dict[str, Any]:
         """Answer one request.
@@ -103,14 +91,11 @@ class Recommender:
         """
         started = time.perf_counter()
         profile = self._profile(request)
+        placement, rule = self._settings.placements.of(request.placement)
         basket, missing = champion.shelf.positions(request.context.basket)
+        situation = Situation.of(profile.row, basket, request, rule, champion.shelf)
         decision_id = None if request.dry_run else new_decision_id()
-        chosen = self._choose(request, champion, profile, basket, decision_id)
-        profiled = profile.row is not None
-        items = items_of(
-            chosen.picks, champion.shelf, explain=request.explain, basket=set(basket.tolist()), profiled=profiled
-        )
-        texts = self._main_parameters(profile, chosen)
+        chosen = self._chooser.choose(request, champion, rule, situation, profile.subject_id, decision_id)
         recommended(chosen.rung, profile.reason or "").inc()
         answer = {
             "decision_id": decision_id,
@@ -118,15 +103,21 @@ class Recommender:
             "took_ms": 0.0,
             "model": champion.card,
             "personalization": profile.shown(),
-            "main_parameters": texts,
-            "items": items,
+            "main_parameters": self._chooser.main_parameters(rule, situation, chosen),
+            "items": _items(request, champion, situation, chosen),
             "fallback_used": _fell_back(request, profile, chosen),
             "filtered_out": chosen.allowed.filtered_out,
-            "filters_not_applied": [] if profiled or not request.filter.exclude_purchased else ["exclude_purchased"],
-            "missing_ids": [*missing, *chosen.allowed.missing_ids],
+            "filters_not_applied": not_applied(rule, situation),
+            "missing_ids": [*missing, *_unknown_product(request, champion), *chosen.allowed.missing_ids],
         }
         if not request.dry_run:
-            self._decisions.record(_decision(request, champion, profile, answer, chosen.exploration))
+            facts = {
+                "placement": _placement(placement, rule, chosen),
+                "exploration": chosen.exploration,
+                "experiments": self._experiments.arms(profile.subject_id),
+                "guardrails": _guardrails(champion, chosen),
+            }
+            self._decisions.record(_decision(request, champion, profile, answer, facts))
         answer["took_ms"] = round((time.perf_counter() - started) * 1000, 3)
         return answer
 
@@ -163,62 +154,30 @@ class Recommender:
             return self._pseudonyms.visitor(request.visitor_id)
         return None
 
-    def _choose(
-        self,
-        request: RecommendationsRequest,
-        champion: Champion,
-        profile: Profile,
-        basket: Positions,
-        decision_id: str | None,
-    ) -> Chosen:
-        k = self._settings.default_limit if request.limit is None else request.limit
-        n_behind = self._explorer.n_behind(request.placement, k, profile.subject_id, dry_run=request.dry_run)
-        n_products = len(champion.shelf)
-        stock = self._stock.mask(champion, request.context.store_id) if request.filter.in_stock_only else None
-        allowed = allow(request.filter, champion.shelf, stock).without("basket", basket, n_products)
-        novel = request.filter.exclude_purchased or request.placement in NOVEL_PLACEMENTS
-        if profile.row is not None and novel:
-            bought, _ = champion.shelf.positions(profile.row["product_ids"] or ())
-            allowed = allowed.without("exclude_purchased", bought, n_products)
-        ranked, rung = _rank(champion, profile.row, basket, allowed, novel=novel, k=k + n_behind)
-        picks, behind = ranked[:k], ranked[k:]
-        filled = fill_up(picks, champion.ranker, allowed=allowed.mask, k=k, n_products=n_products)
-        account = _account(allowed, short=k - len(picks) - len(filled))
-        shown, exploration = self._explorer.explore([*picks, *filled], behind, champion.shelf, decision_id or "")
-        return Chosen(shown, rung, len(filled), account, exploration)
 
-    def _main_parameters(self, profile: Profile, chosen: Chosen) -> tuple[str, ...]:
-        if profile.row is None:
-            return self._settings.main_parameters_non_profiled
-        explored = () if chosen.exploration is None else (self._explorer.main_parameter,)
-        return (*self._settings.main_parameters, *explored)
+def _items(
+    request: RecommendationsRequest, champion: Champion, situation: Situation, chosen: Chosen
+) -> list[dict[str, Any]]:
+    return items_of(
+        chosen.picks,
+        champion.shelf,
+        explain=request.explain,
+        basket=set(situation.basket.tolist()),
+        profiled=situation.row is not None,
+        looked_at=situation.product,
+    )
 
 
-def _rank(
-    champion: Champion, row: Mapping[str, Any] | None, basket: Positions, allowed: Allowed, *, novel: bool, k: int
-) -> tuple[list[Pick], Rung]:
-    ranker, mask = champion.ranker, allowed.mask
-    if mask is not None and not np.any(mask):
-        return [], "popular"
-    if row is not None:
-        task: Literal["all", "novel"] = "novel" if novel else "all"
-        return picks_of(ranker.rank(row, basket_idx=basket, allowed=mask, task=task, k=k)), "profile"
-    if len(basket):
-        return picks_of(ranker.rank_basket(basket, allowed=mask, k=k)), "basket"
-    return picks_of(ranker.rank_popular(allowed=mask, k=k)), "popular"
-
-
-def _account(allowed: Allowed, *, short: int) -> Allowed:
-    if short <= 0:
-        return allowed
-    return Allowed(allowed.mask, {**allowed.filtered_out, "no_more_products": short}, allowed.missing_ids)
+def _unknown_product(request: RecommendationsRequest, champion: Champion) -> list[str]:
+    product_id = request.context.product_id
+    return [] if product_id is None or product_id in champion.shelf.index else [product_id]
 
 
 def _fell_back(request: RecommendationsRequest, profile: Profile, chosen: Chosen) -> bool:
     wanted_profile = request.mode == "personalized" and profile.subject != "nobody"
     wanted_basket = len(request.context.basket) > 0  # all of it may be unknown
     missed = (wanted_profile and profile.row is None) or (wanted_basket and chosen.rung == "popular")
-    return missed or (chosen.n_filled > 0 and chosen.rung != "popular")
+    return missed or chosen.steps_down or (chosen.n_filled > 0 and chosen.rung != "popular")
 
 
 def _subject(request: RecommendationsRequest) -> Literal["customer", "visitor", "nobody"]:
@@ -232,12 +191,12 @@ def _decision(
     champion: Champion,
     profile: Profile,
     answer: Mapping[str, Any],
-    exploration: Mapping[str, Any] | None,
+    facts: Mapping[str, Any],
 ) -> Decision:
     asked = request.model_dump(
         mode="json", include={"limit", "context", "filter", "mode", "placement", "consent"}, exclude_defaults=True
     )
-    facts = {
+    kept = {
         "kind": "recommendations",
         "subject": profile.subject,
         "model": champion.card,
@@ -246,16 +205,21 @@ def _decision(
         "request": asked,
         "filtered_out": answer["filtered_out"],
         "fallback_used": answer["fallback_used"],
-        "guardrails": _guardrails(champion, answer),
-        "exploration": exploration,
+        **facts,
         "items": recorded(answer["items"], "items"),
     }
-    return Decision(str(answer["decision_id"]), str(answer["generated_at"]), profile.subject_id, facts)
+    return Decision(str(answer["decision_id"]), str(answer["generated_at"]), profile.subject_id, kept)
 
 
-def _guardrails(champion: Champion, answer: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _placement(name: str, rule: PlacementSettings, chosen: Chosen) -> dict[str, Any]:
+    bounds = {"max_per_type": rule.max_per_type, "max_per_category": rule.max_per_category}
+    return {"name": name, "methods": list(chosen.methods or (chosen.rung,)), **bounds}
+
+
+def _guardrails(champion: Champion, chosen: Chosen) -> list[dict[str, Any]]:
     """Say that the list was re-ranked to give suppliers room, where it was: the same weights for everybody."""
     strength = champion.ranker.exposure_strength
-    if strength <= 0 or not answer["items"]:
+    by_neighbours = bool(chosen.methods) and {pick.source for pick in chosen.picks} <= {"similar", "together"}
+    if strength <= 0 or not chosen.picks or by_neighbours:
         return []
     return [{"code": "SUPPLIER_EXPOSURE", "kind": "soft", "strength": strength}]

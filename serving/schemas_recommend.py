@@ -17,6 +17,9 @@ class ContextIn(Request):
     store_id: Identifier | None = None
     channel: Name | None = None
     basket: Identifiers = ()
+    product_id: Identifier | None = Field(
+        default=None, description="The product looked at; read by the placement `product` alone."
+    )
     jurisdiction: Name | None = None
 
 
@@ -56,13 +59,18 @@ class RecommendationsRequest(Request):
         default=None, description="Ties calls together; not used for ranking, not stored."
     )
     limit: Limit | None = Field(
-        default=None, description="Products wanted; by default 10, at most 100 unless configured otherwise."
+        default=None,
+        description="Products wanted; by default 10 (`email` 20), at most 100 unless configured otherwise.",
     )
     context: ContextIn = ContextIn()
     filter: FilterIn = FilterIn()
     mode: Literal["personalized", "non_profiled"] = "personalized"
     placement: Name = Field(
-        default="home", description="Where the list is shown; `discover` asks for products new to the customer."
+        default="home",
+        description="Where the list is shown; decides blend, filters and diversity: `home`; `basket` completes "
+        "context.basket; `product` is similar to or bought together with context.product_id; `reorder` holds only what "
+        "the customer bought before; `discover` only products new to the customer; `email` is longer and fresher. Any "
+        "other name is answered as `home`.",
     )
     consent: ConsentIn = ConsentIn()
     explain: Flag = Field(default=True, description="Give reasons in words with each product.")
@@ -137,7 +145,7 @@ class ItemOut(Answer):
 
     product_id: str
     rank: Annotated[int, Field(ge=1)]
-    score: float
+    score: float = Field(description="By the method that brought the product in; no measure across methods.")
     source: Source
     reasons: tuple[ReasonOut, ...]
     propensity: float = Field(
@@ -208,6 +216,13 @@ class DecisionAnswer(Answer):
         default=None,
         description="Policy, probability, places that could be explored with the product each holds otherwise, and "
         "the products that could stand in; null where nothing was drawn.",
+    )
+    placement: dict[str, Any] | None = Field(
+        default=None,
+        description="The placement whose rules applied, the methods that made the list, and the bounds on its variety.",
+    )
+    experiments: tuple[dict[str, str], ...] = Field(
+        default=(), description="Experiments that ran, with the arm of the person whose profile was used."
     )
     items: tuple[dict[str, Any], ...] = Field(
         description="product_id, source, score and propensity, best first, by list."

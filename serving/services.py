@@ -18,6 +18,7 @@ if TYPE_CHECKING:  # the web application is imported by processes that never loa
     from serving.decisions import DecisionLog
     from serving.events import EventDoor
     from serving.fairness_desk import FairnessDesk
+    from serving.freshness import Freshness
     from serving.keys import KeyRing
     from serving.models import ModelShelf
     from serving.pricing.assembly import Pricing
@@ -45,6 +46,7 @@ class Services:
         budget: The privacy budget.
         consents: What people allow.
         customers: What is held about one person, and taking it away.
+        freshness: How old everything is.
         state: The database behind them.
     """
 
@@ -63,6 +65,7 @@ class Services:
     budget: "BudgetDesk"
     consents: "ConsentDesk"
     customers: "CustomerDesk"
+    freshness: "Freshness"
     state: "sa.Engine"
 
     def close(self) -> None:

@@ -53,6 +53,7 @@ class Shelf:
         names: What to call each product; products have no names of their own, so type and category serve.
         departments: Coded departments.
         categories: Coded categories.
+        types: Coded types of products.
         brands: Coded brands.
         price_usd: (N,) last shelf price, NaN where unknown.
         suppliers: Coded classes of suppliers; None for a model that knows none.
@@ -63,6 +64,7 @@ class Shelf:
     names: tuple[str, ...]
     departments: Facet
     categories: Facet
+    types: Facet
     brands: Facet
     price_usd: npt.NDArray[np.float64]
     suppliers: Facet | None = None
@@ -84,6 +86,7 @@ class Shelf:
             names=tuple(_name(*texts) for texts in named),
             departments=Facet.of(products["department"]),
             categories=Facet.of(products["category"]),
+            types=Facet.of(products["product_type"]),
             brands=Facet.of(products["brand"]),
             price_usd=np.asarray(products["price_usd"], dtype=np.float64),
             suppliers=Facet.of(products["supplier_class"]) if "supplier_class" in products else None,

@@ -124,14 +124,18 @@ class Bundle:
         """
         return self._path(f"{TEXTS}/{name}").read_text(encoding="utf-8")
 
+    def has_text(self, name: str) -> bool:
+        """Tell whether the bundle holds a text."""
+        return f"{TEXTS}/{name}" in self.manifest.files
+
     def statement(self) -> Statement:
         """Read what the version promises about the people it was trained on.
 
         Raises:
             StatementUnreadable: If the manifest claims what no statement backs, or both disagree.
         """
-        held = f"{TEXTS}/{STATEMENT_FILE}" in self.manifest.files
-        return statement_of(self.manifest.privacy, self.text(STATEMENT_FILE) if held else None)
+        held = self.text(STATEMENT_FILE) if self.has_text(STATEMENT_FILE) else None
+        return statement_of(self.manifest.privacy, held)
 
     def _path(self, file: str) -> Path:
         if file not in self.manifest.files:

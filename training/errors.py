@@ -245,6 +245,17 @@ class NothingToResume(TrainingError):
         )
 
 
+class WindowSeen(TrainingError):
+    """The champion learnt from the rows on which a challenger would be compared with it."""
+
+    def __init__(self, *, name: str, champion: str, learnt_until: datetime, cutoff: datetime) -> None:
+        super().__init__(
+            f"champion {champion} of {name!r} learnt from purchases up to {learnt_until:%Y-%m-%d}, the challenger up "
+            f"to {cutoff:%Y-%m-%d}: the weeks after that would favour the champion. Set evaluation.test_weeks (for "
+            "demand demand.evaluation.test_weeks) as it was for the champion, or wait for newer data."
+        )
+
+
 class TooFewExamples(TrainingError):
     """No customer shows what the towers learn: a history, and after it something new."""
 

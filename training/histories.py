@@ -1,14 +1,14 @@
 """Customer histories as one ragged batch, from training rows or from online rows alike."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from features.columns import PRODUCT_ID
+from features.columns import PRODUCT_ID, STORE_ID
 from training.catalogue import Catalogue
 
 # Per bought product, in this order along the last axis of `Histories.pairs`.
@@ -29,6 +29,7 @@ _SESSION = f"session_{PRODUCT_ID}s"
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float32]
+Texts = npt.NDArray[np.str_]
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,6 +43,7 @@ class Histories:
         profiles: (B, 8) `PROFILE_FIELDS`, NaN where unknown.
         session_offsets: (B + 1,) likewise for `session_idx`.
         session_idx: (S,) products viewed or put into the basket lately.
+        stores: (B,) home store of each, "" where unknown.
     """
 
     offsets: Ints
@@ -50,6 +52,7 @@ class Histories:
     profiles: Floats
     session_offsets: Ints
     session_idx: Ints
+    stores: Texts
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
@@ -76,6 +79,7 @@ class Histories:
             profiles=self.profiles[rows],
             session_offsets=session_offsets,
             session_idx=self.session_idx[session],
+            stores=self.stores[rows],
         )
 
 
@@ -88,7 +92,8 @@ def from_arrow(customers: pa.Table, catalogue: Catalogue) -> Histories:
     profiles = np.column_stack(
         [np.asarray(customers[f].to_numpy(zero_copy_only=False), dtype=np.float32) for f in PROFILE_FIELDS]
     )
-    return Histories(offsets, product_idx, pairs.astype(np.float32), profiles, session_offsets, session_idx)
+    stores = np.array([store or "" for store in customers[STORE_ID].to_pylist()], dtype=str)
+    return Histories(offsets, product_idx, pairs.astype(np.float32), profiles, session_offsets, session_idx, stores)
 
 
 def from_row(customer: Mapping[str, Any], catalogue: Catalogue) -> Histories:
@@ -106,6 +111,7 @@ def from_row(customer: Mapping[str, Any], catalogue: Catalogue) -> Histories:
         profiles=profile,
         session_offsets=np.array([0, len(session_idx)]),
         session_idx=session_idx,
+        stores=np.array([customer.get(STORE_ID) or ""]),
     )
 
 
@@ -118,20 +124,14 @@ def from_products(product_idx: Ints) -> Histories:
         profiles=np.full((1, len(PROFILE_FIELDS)), np.nan, dtype=np.float32),
         session_offsets=np.array([0, len(product_idx)]),
         session_idx=product_idx,
+        stores=np.array([""]),
     )
 
 
 def with_session(histories: Histories, product_idx: Ints) -> Histories:
     """Put a basket's products before the session of a batch of one."""
     session_idx = np.concatenate([product_idx, histories.session_idx])
-    return Histories(
-        offsets=histories.offsets,
-        product_idx=histories.product_idx,
-        pairs=histories.pairs,
-        profiles=histories.profiles,
-        session_offsets=np.array([0, len(session_idx)]),
-        session_idx=session_idx,
-    )
+    return replace(histories, session_offsets=np.array([0, len(session_idx)]), session_idx=session_idx)
 
 
 def _gather(offsets: Ints, rows: Ints) -> tuple[Ints, Ints]:

@@ -25,7 +25,7 @@ from serving.auditing.evidence import Evidence
 from serving.auditing.recommender import DEFINITIONS
 from serving.decisions import Decision, decisions_since
 from serving.lists import rfc3339
-from serving.recommend import NOVEL_PLACEMENTS
+from serving.placements import AUDITED_PLACEMENTS, HOME, NOVEL_PLACEMENTS
 from training.artifact import Bundle
 from training.baselines import Task
 from training.catalogue import Catalogue
@@ -160,12 +160,15 @@ def _history(settings: Settings, catalogue: Catalogue, customer_ids: list[str]) 
 
 
 def _is_ours(decision: Decision, digest: str) -> bool:
-    return decision.facts.get("kind") == "recommendations" and decision.facts.get("bundle_digest") == digest
+    facts = decision.facts
+    placement = facts.get("placement", {}).get("name", HOME)  # lists from before there were placements are home's
+    of_model = facts.get("kind") == "recommendations" and facts.get("bundle_digest") == digest
+    return bool(of_model) and placement in AUDITED_PLACEMENTS
 
 
 def _not_examined(decisions: Collection[Any], ours: Collection[Any], personal: Collection[Any]) -> tuple[str, ...]:
     return (
-        f"{len(decisions) - len(ours):,} decisions of other kinds or versions are on record and were left out.",
+        f"{len(decisions) - len(ours):,} decisions of other kinds, versions or placements were left out.",
         f"{len(ours) - len(personal):,} answers used no profile; whom they went to is not on record.",
         "Only purchases that the storefront reported as events count as bought.",
     )

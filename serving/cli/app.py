@@ -26,6 +26,7 @@ from serving.cli import (
     privacy,
     promote,
     recommend,
+    refresh,
     serve,
     status,
     train,
@@ -82,6 +83,7 @@ app.add_typer(prices.app, name="prices")
 app.add_typer(bench.app, name="bench")
 app.command("audit")(audit.audit)
 app.command("promote")(promote.promote)
+app.command("refresh")(refresh.refresh)
 app.command("recommend")(recommend.recommend)
 app.command("forecast")(forecast.forecast)
 app.command("serve")(serve.serve)

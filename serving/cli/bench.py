@@ -56,7 +56,8 @@ def recommend(
         ),
     ] = None,
     task: Annotated[
-        str, typer.Option("--task", help="What is compared: lists, or basket for the completion of baskets.")
+        str,
+        typer.Option("--task", help="What is compared: lists, basket (completing them), or cold (what has no past)."),
     ] = "lists",
     peers: Annotated[
         str | None,
@@ -69,6 +70,10 @@ def recommend(
             help="Train ours as this version, or the champion, was; one of these very rows is taken as it is.",
         ),
     ] = None,
+    ours: Annotated[bool, typer.Option("--ours/--no-ours", help="Whether ours takes part beside the peers.")] = True,
+    tune: Annotated[
+        bool, typer.Option("--tune", help="Tune the peers anew, though bench.tuned records what earlier tuning chose.")
+    ] = False,
     out: Annotated[
         Path | None, typer.Option("--out", help="Folder for figures, page and picture. Default: under storage.root.")
     ] = None,
@@ -80,17 +85,20 @@ def recommend(
     from training.contest.files import write_contest
     from training.contest.job import run_contest
     from training.contest.result import discipline_of
+    from training.contest.wish import Wish
 
     settings = settings_of(profile, overrides)
     require_space(settings.storage)
-    contest = run_contest(
-        settings,
+    wish = Wish(
+        settings=settings,
         task=discipline_of(task),
         train_until=utc_day(train_until),
         peers=None if peers is None else [name for name in peers.split(",") if name not in ("", "none")],
         version=version,
-        progress=Steps(),
+        ours=ours,
+        tune=tune,
     )
+    contest = run_contest(wish, Steps())
     folder = out or settings.storage.reports / "benchmarks" / f"{task}-{contest.train_until:%Y-%m-%d}"
     page = write_contest(contest, folder)
     show_contest(contest, page, as_json=as_json)

@@ -13,7 +13,11 @@ from serving.cli.privacy_audit import ensure_privacy_audit
 from serving.cli.train import model_entry
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from fairness.gates import Check
     from training.promote import Promotion
+    from training.promotion_checks import Candidate
 
 
 def promote(
@@ -36,8 +40,22 @@ def promote(
     show(facts, as_json=as_json, title="Promotion")
 
 
-def promote_version(settings: Settings, model: str, version: str | None, steps: Steps) -> "Promotion":
+def promote_version(
+    settings: Settings,
+    model: str,
+    version: str | None,
+    steps: Steps,
+    *,
+    more: "Sequence[Check[Candidate]]" = (),
+) -> "Promotion":
     """Let a version through the gate; where no audit of this bundle, policy and data is on file, one is made first.
+
+    Args:
+        settings: All sections.
+        model: Model name.
+        version: Bundle version; None takes the newest.
+        steps: Told each step in words.
+        more: Checks beside those of the model.
 
     Raises:
         PromotionRefused: If any check failed, the audit among them.
@@ -53,7 +71,7 @@ def promote_version(settings: Settings, model: str, version: str | None, steps: 
     entry = model_entry(model)
     storage, lake = settings.storage, Lake.open(settings.storage.lake).manifest
     bundle = open_candidate(storage.bundles, model, version)
-    checks = checks_of(model, settings.promotion)
+    checks = [*checks_of(model, settings.promotion), *more]
     dates = open_dates(storage, settings.privacy.erasure.retrain_within_days)
     ensure_audit(settings, bundle, lake.snapshot_digest, steps)
     ensure_privacy_audit(settings, bundle, steps)

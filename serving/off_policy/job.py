@@ -15,7 +15,7 @@ from serving.lists import rfc3339
 from serving.off_policy.errors import ListsTooFew
 from serving.off_policy.records import Purchase, ShownList, bought_from, shown_lists
 from serving.off_policy.targets import as_ranked, from_file, rows_of
-from serving.recommend import NOVEL_PLACEMENTS
+from serving.placements import NOVEL_PLACEMENTS
 from training.off_policy.estimators import PolicyEvaluation, evaluate
 from training.purchases import load_purchases
 

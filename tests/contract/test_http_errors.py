@@ -76,7 +76,7 @@ NO_ANSWER: Final = {
         training.ModelVersionUnknown training.NobodyToJudge training.NobodyToRank training.NothingToResume
         training.RankingMalformed training.RegistryFileInvalid training.RunUnknown training.ScoreUnknown
         training.SettingOutOfRange
-        training.SourceIdsUnknown training.TestWindowUnavailable training.TooFewExamples
+        training.SourceIdsUnknown training.TestWindowUnavailable training.TooFewExamples training.WindowSeen
         """,
     "Only commands that train or release under differential privacy raise it; the server shows stored figures.": """
         privacy.BudgetExceeded privacy.ChargeExceedsReservation privacy.ClockMovedBack privacy.CrossCheckUnavailable

@@ -38,6 +38,7 @@ def batch_of(bought: list[list[int]], session: list[list[int]]) -> Histories:
         profiles=np.arange(len(bought) * len(PROFILE_FIELDS), dtype=np.float32).reshape(-1, len(PROFILE_FIELDS)),
         session_offsets=session_offsets,
         session_idx=np.array([product for products in session for product in products], dtype=np.int64),
+        stores=np.array([f"s{row}" for row in range(len(bought))], dtype=str),
     )
 
 
@@ -70,6 +71,7 @@ def feature_rows(draw: st.DrawFn) -> Row:
     row |= {field: [draw(days) for _ in ids] for field in PAIR_FIELDS[1:]}
     row["session_product_ids"] = draw(st.lists(st.sampled_from(PRODUCTS), max_size=3))
     row |= {field: draw(st.none() | days) for field in PROFILE_FIELDS}
+    row["store_id"] = draw(st.sampled_from([None, "s1", "s22"]))
     if draw(st.booleans()) and not ids:
         row |= dict.fromkeys(("product_ids", *PAIR_FIELDS))
     return row
@@ -80,7 +82,7 @@ def feature_rows(draw: st.DrawFn) -> Row:
 def test_training_rows_and_online_rows_make_the_same_batch(rows: list[Row]) -> None:
     texts, whole, numbers = pa.list_(pa.string()), pa.list_(pa.int64()), pa.list_(pa.float64())
     types: Row = {"product_ids": texts, "n_baskets": whole, **dict.fromkeys(PAIR_FIELDS[1:], numbers)}
-    types |= {"session_product_ids": texts, **dict.fromkeys(PROFILE_FIELDS, pa.float64())}
+    types |= {"session_product_ids": texts, "store_id": pa.string(), **dict.fromkeys(PROFILE_FIELDS, pa.float64())}
     table = pa.table({name: pa.array([row[name] for row in rows], kind) for name, kind in types.items()})
     batch = from_arrow(table, CATALOGUE)
     for number, row in enumerate(rows):
@@ -88,6 +90,7 @@ def test_training_rows_and_online_rows_make_the_same_batch(rows: list[Row]) -> N
         for name in ("offsets", "product_idx", "pairs", "profiles", "session_offsets", "session_idx"):
             np.testing.assert_array_equal(getattr(offline, name), getattr(online, name), strict=True)
         known = [product for product in row["product_ids"] or [] if product in CATALOGUE.product_ids]
+        assert offline.stores.tolist() == online.stores.tolist() == [row["store_id"] or ""]
         assert CATALOGUE.product_ids[online.product_idx].tolist() == known
 
 

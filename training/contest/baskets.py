@@ -1,7 +1,8 @@
 """The contest of baskets: one product of each is hidden, and has to be found from the others."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 
 import numpy as np
@@ -10,18 +11,20 @@ import pandas as pd
 from scipy import sparse
 
 from features.columns import BASKET_ID, CUSTOMER_ID, EVENT_TIMESTAMP, PRODUCT_ID
-from training.benchmarks import BenchmarkRow, cpu_seconds
+from training.benchmarks import cpu_seconds
 from training.catalogue import Catalogue
+from training.contest.contenders import method_of
+from training.contest.judged import Judged
 from training.contest.meter import measured
-from training.contest.result import Method
 from training.errors import NobodyToJudge
-from training.intervals import bootstrap_means, percentile_interval
 from training.peers.baskets import BasketCompleter
 from training.peers.data import Floats, Ints
+from training.peers.tuning import Tuned
 from training.splits import Holdout
 
 K: Final = 10
-FIGURE: Final = "basket.recall@10"
+TASK: Final = "basket"
+FIGURE: Final = f"{TASK}.recall@{K}"
 
 Fit = Callable[[Mapping[str, Any]], BasketCompleter]
 
@@ -106,6 +109,8 @@ class Completion:
         grid: Points tried on the validation days; one point means that nothing is tuned.
         validate: From a point to a completer fitted before the validation days; None where nothing is tuned.
         fit: From the chosen point to a completer fitted before the cut-off.
+        recorded: What an earlier run chose; None lets validation choose.
+        window: From when to when the baskets of the validation days were bought.
     """
 
     name: str
@@ -114,77 +119,35 @@ class Completion:
     grid: tuple[Mapping[str, Any], ...] = ({},)
     validate: Fit | None = None
     ours: bool = False
+    recorded: Tuned | None = None
+    window: tuple[datetime, datetime] | None = None
+
+    def tuned(self, validation: Callable[[], HiddenProducts]) -> Tuned:
+        """Choose a point: the recorded one, or the one that finds most on the validation days."""
+        if self.recorded is not None:
+            return self.recorded
+        if self.validate is None or len(self.grid) == 1:
+            return Tuned({TASK: self.grid[0]}, {}, 0, 0.0)
+        baskets = validation()
+        began = cpu_seconds()
+        values = [float(recalls(self.validate(point), baskets).mean()) for point in self.grid]
+        best = int(np.argmax(values))
+        taken_s = cpu_seconds() - began
+        return Tuned({TASK: self.grid[best]}, {TASK: values[best]}, len(values), taken_s, self.window)
 
 
-@dataclass(frozen=True)
-class Completed:
-    """What one method reached: (C,) recall of each customer, and what it cost."""
-
-    method: Method
-    recalls: Floats
-    tuning_cpu_s: float
-    fit_cpu_s: float
-    rank_cpu_s: float
-    peak_memory_gb: float
-
-
-def run_completion(contender: Completion, baskets: HiddenProducts, validation: HiddenProducts) -> Completed:
+def run_completion(contender: Completion, baskets: HiddenProducts, validation: Callable[[], HiddenProducts]) -> Judged:
     """Tune a method on the validation days' baskets, fit it before the cut-off, and judge it by the window's."""
-    began = cpu_seconds()
-    point, reached = contender.grid[0], {}
-    if contender.validate is not None and len(contender.grid) > 1:
-        values = [float(recalls(contender.validate(one), validation).mean()) for one in contender.grid]
-        point, reached = contender.grid[int(np.argmax(values))], {"basket": max(values)}
-    tuning_cpu_s = cpu_seconds() - began
+    tuned = contender.tuned(validation)
     with measured() as fitting:
-        completer = contender.fit(point)
+        completer = contender.fit(tuned.chosen[TASK])
     with measured() as ranking:
         found = recalls(completer, baskets)
-    method = Method(
-        name=contender.name,
-        title=contender.title,
-        ours=contender.ours,
-        chosen={"basket": dict(point)},
-        validated=reached,
-        n_tried=len(contender.grid) if reached else 0,
-        left_out=None,
-    )
-    peak = max(fitting.peak_memory_gb, ranking.peak_memory_gb)
-    return Completed(method, found, tuning_cpu_s if reached else 0.0, fitting.cpu_s, ranking.cpu_s, peak)
-
-
-def completion_rows(entries: Sequence[Completed], *, n_resamples: int, seed: int) -> list[BenchmarkRow]:
-    """Average over customers, with intervals that resample customers, the same resamples for everyone."""
-    values = np.column_stack([entry.recalls for entry in entries])
-    means = bootstrap_means(values, n_resamples=n_resamples, seed=seed)  # (R, methods)
-    peers = [place for place, entry in enumerate(entries) if not entry.method.ours]
-    rows: list[BenchmarkRow] = []
-    for place, entry in enumerate(entries):
-        rows.append(_row(entry, FIGURE, float(values[:, place].mean()), "", interval=means[:, place]))
-        if entry.method.ours and peers:
-            best = max(peers, key=lambda peer: float(values[:, peer].mean()))
-            ratios = means[:, place] / np.where(means[:, best] > 0, means[:, best], np.nan)
-            rows.append(_compared(rows[-1], entries[best].method.name, float(values[:, best].mean()), ratios))
-        rows += [
-            _row(entry, figure, getattr(entry, figure), "s") for figure in ("tuning_cpu_s", "fit_cpu_s", "rank_cpu_s")
-        ]
-        rows.append(_row(entry, "peak_memory_gb", entry.peak_memory_gb, "GB"))
-    return rows
-
-
-def _row(entry: Completed, figure: str, value: float, unit: str, *, interval: Floats | None = None) -> BenchmarkRow:
-    return BenchmarkRow(
-        name=entry.method.name,
-        figure=figure,
-        value=value,
-        unit=unit,
-        ratio_to=None,
-        ratio=None,
-        interval_95=None if interval is None else tuple(percentile_interval(interval, 0.95)),
-    )
-
-
-def _compared(own: BenchmarkRow, peer: str, theirs: float, ratios: Floats) -> BenchmarkRow:
-    ratio = own.value / theirs if theirs > 0 else None
-    interval = tuple(percentile_interval(ratios, 0.95))
-    return own.model_copy(update={"ratio_to": peer, "ratio": ratio, "interval_95": interval})
+    costs = {
+        "tuning_cpu_s": tuned.cpu_s,
+        "fit_cpu_s": fitting.cpu_s,
+        "rank_cpu_s": ranking.cpu_s,
+        "peak_memory_gb": max(fitting.peak_memory_gb, ranking.peak_memory_gb),
+    }
+    method = method_of(contender.name, contender.title, ours=contender.ours, tuned=tuned)
+    return Judged(method, {FIGURE: found}, costs)

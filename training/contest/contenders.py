@@ -1,12 +1,14 @@
 """Who takes part in a contest of lists, and how each is tuned, fitted, asked and timed."""
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 import pandas as pd
 
+from configs.bench import BenchSettings
 from training.baselines import Ranked, Recommender, Task
 from training.contest.meter import measured
 from training.contest.result import Method
@@ -14,8 +16,9 @@ from training.evaluation import TestSet
 from training.evaluation_results import TASKS
 from training.peers.data import PeerData
 from training.peers.errors import PeerLeftOut
+from training.peers.limits import limited
 from training.peers.line_up import Peer
-from training.peers.tuning import Tuned, TunedPeer, Validation, tune
+from training.peers.tuning import Tuned, TunedPeer
 
 UNTUNED: Final = Tuned({}, {}, 0, 0.0)
 
@@ -30,6 +33,7 @@ class Contender:
         tune: Chooses hyper-parameters before the cut-off.
         fit: Fits on everything before the cut-off.
         ours: Whether it is compared with the others.
+        bounds: Of time and memory while it fits and ranks; None for none.
     """
 
     name: str
@@ -37,6 +41,7 @@ class Contender:
     fit: Callable[[Tuned], Recommender]
     tune: Callable[[], Tuned] = lambda: UNTUNED
     ours: bool = False
+    bounds: BenchSettings | None = None
 
 
 @dataclass(frozen=True)
@@ -84,20 +89,21 @@ class StoredLists:
         return positions[rows][:, :k], scores[rows][:, :k]
 
 
-def peer_contender(peer: Peer, data: PeerData, validation: Validation) -> Contender:
-    """Let a peer take part: tuned on the validation days, fitted on all days before the cut-off.
+def peer_contender(peer: Peer, data: PeerData, choose: Callable[[Peer], Tuned], bounds: BenchSettings) -> Contender:
+    """Let a peer take part: tuned on days before the cut-off, fitted on all days before it.
 
     Args:
         peer: Which.
         data: Baskets before the cut-off.
-        validation: The days before it.
+        choose: Finds its hyper-parameters.
+        bounds: Time and memory that it may take.
     """
 
     def fit(tuned: Tuned) -> Recommender:
         data.forget()
         return TunedPeer(peer, data, tuned.chosen)
 
-    return Contender(peer.name, peer.title, fit, lambda: tune(peer, validation))
+    return Contender(peer.name, peer.title, fit, lambda: choose(peer), bounds=bounds)
 
 
 def enter(contender: Contender, test_set: TestSet, k: int) -> Entry:
@@ -105,24 +111,37 @@ def enter(contender: Contender, test_set: TestSet, k: int) -> Entry:
     customer_ids = test_set.customer_ids[test_set.consenting].tolist()
     try:
         tuned = contender.tune()
-        with measured() as fitting:
-            recommender = contender.fit(tuned)
+        with nullcontext() if contender.bounds is None else limited(contender.name, contender.bounds):
+            return _entry(contender, tuned, customer_ids, k)
     except PeerLeftOut as reason:
-        return Entry(_method(contender, UNTUNED, str(reason)), None, 0.0, 0.0, 0.0, 0.0)
+        return Entry(method_of(contender.name, contender.title, left_out=str(reason)), None, 0.0, 0.0, 0.0, 0.0)
+
+
+def _entry(contender: Contender, tuned: Tuned, customer_ids: list[str], k: int) -> Entry:
+    with measured() as fitting:
+        recommender = contender.fit(tuned)
     with measured() as ranking:
         ranked = {task: recommender.rank(customer_ids, task=task, k=k) for task in TASKS}
     peak = max(fitting.peak_memory_gb, ranking.peak_memory_gb, getattr(recommender, "peak_memory_gb", 0.0))
     lists = StoredLists(contender.name, customer_ids, ranked)
-    return Entry(_method(contender, tuned, None), lists, tuned.cpu_s, fitting.cpu_s, ranking.cpu_s, peak)
+    method = method_of(contender.name, contender.title, ours=contender.ours, tuned=tuned)
+    return Entry(method, lists, tuned.cpu_s, fitting.cpu_s, ranking.cpu_s, peak)
 
 
-def _method(contender: Contender, tuned: Tuned, left_out: str | None) -> Method:
+def method_of(
+    name: str, title: str, *, ours: bool = False, tuned: Tuned = UNTUNED, left_out: str | None = None
+) -> Method:
+    """Write down how a contender came to take part or not."""
+    begin, end = tuned.validated or (None, None)
     return Method(
-        name=contender.name,
-        title=contender.title,
-        ours=contender.ours,
+        name=name,
+        title=title,
+        ours=ours,
         chosen={task: dict(point) for task, point in tuned.chosen.items()},
         validated=dict(tuned.values),
         n_tried=tuned.n_tried,
+        validated_from=begin,
+        validated_until=end,
+        recorded=tuned.is_recorded,
         left_out=left_out,
     )

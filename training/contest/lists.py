@@ -138,7 +138,7 @@ class _Judge:
         yield (
             f"Cold products: {int(self._ground.cold.sum()):,} of {len(self._ground.cold):,} products, bought "
             f"in the window by {int(self._cold_set.judged.sum()):,} of the judged. Products never sold before the "
-            "cut-off are in nobody's catalogue here."
+            "cut-off are in nobody's catalogue here; --task cold ranks those."
         )
         yield "Intervals are 95%, by resampling customers, the same resamples for everyone."
         yield "Memory is the whole process's, data and libraries included; times are processor time."

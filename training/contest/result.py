@@ -8,8 +8,8 @@ from training.contest.errors import DisciplineUnknown
 from training.errors import ScoreUnknown
 from training.evaluation_results import Result
 
-Discipline = Literal["lists", "basket"]
-DISCIPLINES: tuple[Discipline, ...] = ("lists", "basket")
+Discipline = Literal["lists", "basket", "cold"]
+DISCIPLINES: tuple[Discipline, ...] = ("lists", "basket", "cold")
 
 
 def discipline_of(name: str) -> Discipline:
@@ -34,6 +34,8 @@ class Method(Result):
         chosen: Hyper-parameters by task, as validation chose them; empty where there are none.
         validated: What they reached on the validation days, by task; empty where nothing was tuned.
         n_tried: Points of the grid that were tried.
+        validated_from, validated_until: Purchases between the two chose; None where nothing was tuned.
+        recorded: Whether the points are those of an earlier run, whose budget is told.
         left_out: Why it did not take part; None if it did.
     """
 
@@ -43,6 +45,9 @@ class Method(Result):
     chosen: dict[str, dict[str, Any]]
     validated: dict[str, float]
     n_tried: int
+    validated_from: datetime | None = None
+    validated_until: datetime | None = None
+    recorded: bool = False
     left_out: str | None
 
 
@@ -50,7 +55,7 @@ class Contest(Benchmark):
     """All rows of one contest.
 
     Attributes:
-        discipline: `lists` for those of each customer, `basket` for their completion.
+        discipline: `lists` for those of each customer, `basket` for their completion, `cold` for what has no past.
         n_judged: Customers whose purchases judge.
         judged_by: The figure by which validation chose.
         notes: What a reader must know beside the figures.

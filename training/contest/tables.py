@@ -1,6 +1,6 @@
 """A contest as tables: for the terminal and for Markdown."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -9,6 +9,20 @@ from training.contest.result import Contest, Method
 from training.errors import ScoreUnknown
 
 TASK_TITLES: Final = {"all": "All products", "novel": "Products the customer never bought"}
+TITLES: Final = {"lists": "Recommendations", "basket": "Completing baskets", "cold": "Where there is no past"}
+GAINS: Final = ("ndcg@10", "ndcg@20", "recall@100")
+HEATS: Final = {
+    "Products first sold in the window": (
+        "new_products.recall@10", "new_products.ndcg@20", "new_products.recall@100"
+    ),
+    "Customers known by one to three baskets: all products": (
+        "beginners.all.ndcg@10", "beginners.all.ndcg@20", "beginners.all.recall@100"
+    ),
+    "Customers known by one to three baskets: products these do not hold": (
+        "beginners.novel.ndcg@10", "beginners.novel.ndcg@20", "beginners.novel.recall@100"
+    ),
+    "Visitors known by three products of a basket": ("session.recall@10", "session.ndcg@10", "session.ndcg@20"),
+}  # fmt: skip
 
 _NOTHING: Final = "–"
 
@@ -24,12 +38,37 @@ class Table:
 
 def tables(contest: Contest) -> list[Table]:
     """Lay a contest out, method by method in the order of the run."""
-    if contest.discipline == "basket":
-        figures = [_basket_table(contest)]
-    else:
-        figures = [_task_table(contest, task) for task in TASK_TITLES]
-        figures.append(_cold_table(contest))
-    return [*figures, _cost_table(contest), *_left_out_table(contest)]
+    return [*_FIGURES[contest.discipline](contest), _cost_table(contest), *_left_out_table(contest)]
+
+
+def _lists_tables(contest: Contest) -> list[Table]:
+    return [*(_task_table(contest, task) for task in TASK_TITLES), *_gain_table(contest), _cold_table(contest)]
+
+
+def _heat_tables(contest: Contest) -> list[Table]:
+    """Lay the three heats out, each with those who took part in it."""
+    return [_heat_table(contest, title, figures) for title, figures in HEATS.items()]
+
+
+def _heat_table(contest: Contest, title: str, figures: Sequence[str]) -> Table:
+    columns = ("method", *(_short(figure) for figure in figures), "95%", "over the best peer")
+    rows = tuple(
+        (
+            _name(method),
+            *(_value(contest, method, figure) for figure in figures),
+            _interval(contest, method, figures[0]),
+            "; ".join(f"{_short(figure)} {_gain(contest, method, figure)}" for figure in figures)
+            if method.ours
+            else _NOTHING,
+        )
+        for method in contest.ranked
+        if _row(contest, method, figures[0]) is not None
+    )
+    return Table(title, columns, rows)
+
+
+def _short(figure: str) -> str:
+    return figure.partition(".")[2].replace("ndcg", "NDCG").replace(".", " ")
 
 
 def markdown(contest: Contest, picture: str) -> str:
@@ -39,7 +78,7 @@ def markdown(contest: Contest, picture: str) -> str:
         contest: What was found.
         picture: File of the picture beside the page.
     """
-    words = {"lists": "Recommendations", "basket": "Completing baskets"}[contest.discipline]
+    words = TITLES[contest.discipline]
     days = f"{contest.train_until:%Y-%m-%d}, judged to {contest.test_end:%Y-%m-%d}"
     parts = [f"# {words}, cut-off {days}", "", *(f"- {note}" for note in contest.notes), "", f"![Figures]({picture})"]
     for table in tables(contest):
@@ -82,6 +121,18 @@ def _task_table(contest: Contest, task: str) -> Table:
     return Table(TASK_TITLES[task], columns, rows)
 
 
+def _gain_table(contest: Contest) -> list[Table]:
+    """Tell ours over the best peer of each figure, with the interval of the ratio."""
+    ours = [method for method in contest.ranked if method.ours]
+    columns = ("method", "task", *(_short(f".{metric}") for metric in GAINS))
+    rows = tuple(
+        (_name(method), task, *(_gain(contest, method, f"{task}.{metric}") for metric in GAINS))
+        for method in ours
+        for task in TASK_TITLES
+    )
+    return [Table("Ours over the best peer, 95% intervals", columns, rows)] if rows else []
+
+
 def _cold_table(contest: Contest) -> Table:
     figures = {
         "cold customers, all NDCG@20": "cold_customers.all.ndcg@20",
@@ -95,7 +146,7 @@ def _cold_table(contest: Contest) -> Table:
     return Table("Cold customers and cold products", ("method", *figures), rows)
 
 
-def _basket_table(contest: Contest) -> Table:
+def _basket_tables(contest: Contest) -> list[Table]:
     figure = "basket.recall@10"
     rows = tuple(
         (
@@ -106,15 +157,16 @@ def _basket_table(contest: Contest) -> Table:
         )
         for method in contest.ranked
     )
-    return Table("One product hidden in each basket", ("method", "recall@10", "95%", "over the best peer"), rows)
+    return [Table("One product hidden in each basket", ("method", "recall@10", "95%", "over the best peer"), rows)]
 
 
 def _cost_table(contest: Contest) -> Table:
-    columns = ("method", "tried", "tuning s", "fit s", "rank s", "peak GB", "chosen on validation")
+    columns = ("method", "tried", "on", "tuning s", "fit s", "rank s", "peak GB", "chosen on validation")
     rows = tuple(
         (
             _name(method),
             str(method.n_tried) if method.n_tried else _NOTHING,
+            _days(method),
             *(_value(contest, method, figure, 1) for figure in ("tuning_cpu_s", "fit_cpu_s", "rank_cpu_s")),
             _value(contest, method, "peak_memory_gb", 1),
             _chosen(method),
@@ -131,6 +183,14 @@ def _left_out_table(contest: Contest) -> list[Table]:
 
 def _name(method: Method) -> str:
     return f"{method.title} (ours)" if method.ours else method.title
+
+
+def _days(method: Method) -> str:
+    """Tell the days that chose, and whether an earlier run looked at them."""
+    if method.validated_from is None or method.validated_until is None:
+        return _NOTHING
+    days = f"{method.validated_from:%Y-%m-%d} to {method.validated_until:%Y-%m-%d}"
+    return f"{days}, on record" if method.recorded else days
 
 
 def _chosen(method: Method) -> str:
@@ -175,3 +235,10 @@ def _row(contest: Contest, method: Method, figure: str) -> BenchmarkRow | None:
         return contest.value(method.name, figure)
     except ScoreUnknown:
         return None
+
+
+_FIGURES: Final[Mapping[str, Callable[[Contest], list[Table]]]] = {
+    "lists": _lists_tables,
+    "basket": _basket_tables,
+    "cold": _heat_tables,
+}

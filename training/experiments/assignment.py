@@ -13,6 +13,8 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+ARMS: Final = ("control", "treatment")  # what their numbers mean
+
 _BITS: Final = 53  # as many as a float holds exactly
 
 

@@ -12,13 +12,12 @@ from configs.settings import Settings
 from features.columns import CUSTOMER_ID, STORE_ID
 from features.lake import Lake
 from features.preparation import read_consents
-from training.experiments.assignment import arm_of, arms_of, block_of, switch_back_arm
+from training.experiments.assignment import ARMS, arm_of, arms_of, block_of, switch_back_arm
 from training.experiments.errors import ExperimentUnknown
 from training.experiments.outcomes import customer_days, read_lines, store_blocks
 from training.experiments.rehearsal import Rehearsal, rehearse
 from training.experiments.report import ExperimentReport, report_customers, report_switch_back
 
-ARMS = ("control", "treatment")
 NO_ARM = "not taking part"
 
 

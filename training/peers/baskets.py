@@ -8,6 +8,7 @@ import pandas as pd
 from scipy import sparse
 
 from training.baselines import Popularity, Scores, blocks
+from training.peers.content import ContentNeighbours
 from training.peers.data import Ints, PeerData
 from training.top_k import top_k
 
@@ -113,6 +114,23 @@ class BasketCosine:
     def complete(self, customer_ids: Sequence[str], held: sparse.csr_array, *, k: int) -> Ints:  # noqa: ARG002 the basket alone
         """Rank by cosine."""
         return complete_in_blocks(held, lambda rows: (held[rows].astype(float) @ self._cosine).toarray(), k)
+
+
+class BasketContent:
+    """What is most like the products held, told by content alone.
+
+    Args:
+        neighbours: Scores rows of products.
+    """
+
+    name = ContentNeighbours.name
+
+    def __init__(self, neighbours: ContentNeighbours) -> None:
+        self._neighbours = neighbours
+
+    def complete(self, customer_ids: Sequence[str], held: sparse.csr_array, *, k: int) -> Ints:  # noqa: ARG002 the basket alone
+        """Rank by cosine of content."""
+        return complete_in_blocks(held, lambda rows: self._neighbours.score_rows(held[rows].astype(float)), k)
 
 
 def shared_baskets(data: PeerData) -> tuple[sparse.csr_array, Scores]:

@@ -38,10 +38,19 @@ class PeerEnvironmentMissing(PeerLeftOut):
 
 
 class PeerUnfinished(PeerLeftOut):
-    """A peer ran in a process of its own and did not come to an end."""
+    """A peer did not come to an end in its time."""
 
     def __init__(self, *, name: str, limit_s: int, setting: str) -> None:
         super().__init__(f"{name} is left out: it did not finish in {limit_s} s. Raise {setting} to wait longer.")
+
+
+class PeerTooLarge(PeerLeftOut):
+    """A peer asked for more memory than it may have."""
+
+    def __init__(self, *, name: str, limit_gb: float, setting: str) -> None:
+        super().__init__(
+            f"{name} is left out: it asked for more than {limit_gb:g} GB. Raise {setting} to let it have more."
+        )
 
 
 class PeerFailed(PeerLeftOut):

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
@@ -17,6 +17,8 @@ from training.evaluation import TestSet, build_test_set, mark_hits
 from training.evaluation_results import TASKS
 from training.metrics import ndcg_at_k
 from training.peers.data import PeerData
+from training.peers.errors import PeerUnfinished
+from training.peers.limits import limited
 from training.peers.line_up import Peer, Point
 from training.splits import Holdout
 
@@ -33,12 +35,16 @@ class Tuned:
         values: NDCG@20 of that point on the validation days.
         n_tried: Points tried.
         cpu_s: What it took; seconds.
+        validated: From when to when the purchases chose; None where nothing was tuned.
+        is_recorded: Whether an earlier run tried the points.
     """
 
-    chosen: Mapping[Task, Point]
-    values: Mapping[Task, float]
+    chosen: Mapping[Any, Point]
+    values: Mapping[Any, float]
     n_tried: int
     cpu_s: float
+    validated: tuple[datetime, datetime] | None = None
+    is_recorded: bool = False
 
 
 class Validation:
@@ -76,6 +82,11 @@ class Validation:
         """The baskets before the validation days."""
         return PeerData(self._training, self._ranked, self.catalogue, self._start)
 
+    @property
+    def window(self) -> tuple[datetime, datetime]:
+        """From when to when the purchases choose."""
+        return self.test_set.holdout.train_until, self.test_set.holdout.test_end
+
     def judge(self, recommender: Recommender, task: Task) -> float:
         """Mean NDCG@20 over the customers who bought anything that the task wants found."""
         relevant = self.test_set.relevant[task]
@@ -85,29 +96,46 @@ class Validation:
         return float(ndcg_at_k(mark_hits(positions, relevant[rows]), n_relevant[rows], _K).mean())
 
 
-def tune(peer: Peer, validation: Validation) -> Tuned:
-    """Try every point of a peer's grid and keep the best one for each task; of equal ones the first.
+def tune(peer: Peer, validation: Validation, settings: BenchSettings) -> Tuned:
+    """Try the points of a peer's grid and keep the best one for each task; of equal ones the first.
+
+    A peer whose time runs out keeps what it has tried.
+
+    Args:
+        peer: Which, with its grid.
+        validation: The days that choose.
+        settings: How much time and memory it may take.
 
     Raises:
-        PeerNotInstalled, PeerEnvironmentMissing, PeerUnfinished, PeerFailed: If it cannot be fitted.
+        PeerUnfinished: If not even one point was tried in its time.
+        PeerNotInstalled, PeerEnvironmentMissing, PeerTooLarge, PeerFailed: If it cannot be fitted.
     """
     if len(peer.grid) == 1:
         return Tuned(dict.fromkeys(TASKS, peer.grid[0]), {}, 0, 0.0)
     began = cpu_seconds()
-    data = validation.data
-    data.forget()
-    found: dict[Task, list[float]] = {task: [] for task in TASKS}
-    for point in peer.grid:
-        recommender = peer.fit(data, point)
-        for task in TASKS:
-            found[task].append(validation.judge(recommender, task))
-    best = {task: int(np.argmax(values)) for task, values in found.items()}
+    tried: list[dict[Task, float]] = []
+    try:
+        with limited(peer.name, settings):
+            _try_all(peer, validation, tried)
+    except PeerUnfinished:
+        if not tried:
+            raise
+    best = {task: int(np.argmax([values[task] for values in tried])) for task in TASKS}
     return Tuned(
         chosen={task: peer.grid[place] for task, place in best.items()},
-        values={task: found[task][place] for task, place in best.items()},
-        n_tried=len(peer.grid),
+        values={task: tried[place][task] for task, place in best.items()},
+        n_tried=len(tried),
         cpu_s=cpu_seconds() - began,
+        validated=validation.window,
     )
+
+
+def _try_all(peer: Peer, validation: Validation, tried: list[dict[Task, float]]) -> None:
+    data = validation.data
+    data.forget()
+    for point in peer.grid:
+        recommender = peer.fit(data, point)
+        tried.append({task: validation.judge(recommender, task) for task in TASKS})
 
 
 class TunedPeer:

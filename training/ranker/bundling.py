@@ -60,16 +60,18 @@ def ranker_parts(ranker: Ranker) -> tuple[Arrays, dict[str, str]]:
     return {f"{_PREFIX}{name}": values for name, values in arrays.items()}, texts
 
 
-def load_ranker(bundle: Bundle, catalogue: Catalogue) -> Ranker:
-    """Read a ranker back.
+def load_ranker(bundle: Bundle, catalogue: Catalogue) -> Ranker | None:
+    """Read a ranker back; None from a version that has none.
 
     Args:
-        bundle: A version with `ranker_parts` in it.
+        bundle: A version.
         catalogue: The bundle's products.
 
     Raises:
-        BundleItemUnknown, BundleDamaged: If the bundle lacks a part or one cannot be read.
+        BundleItemUnknown, BundleDamaged: If the bundle lacks a part of it or one cannot be read.
     """
+    if not bundle.has_text(REACH):
+        return None
     reach = json.loads(bundle.text(REACH))
     heads = Heads(*(lightgbm.Booster(model_str=bundle.text(name)) for name in (REPEAT_TREES, NOVEL_TREES)))
     return Ranker(

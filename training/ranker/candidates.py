@@ -9,17 +9,15 @@ import numpy.typing as npt
 from configs.ranker import CandidateSettings
 from training.ranker.content import TYPE
 from training.ranker.moment import Moment
-from training.ranker.product_figures import PRODUCT_FIELDS
 from training.ranker.shopper import Shopper
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
+Scores = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]
 
 RETRIEVERS: Final = ("ease", "ease_lately", "taste", "taste_new", "substitute", "store")
 NEVER_BOUGHT: Final = -1
-_LOG_BUYERS = PRODUCT_FIELDS.index("log_buyers_14d")
-_SHARE_OF_TYPE = PRODUCT_FIELDS.index("share_of_type")
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,8 +30,8 @@ class Interests:
         of_type: (G,) interest in each product type that his other types speak for.
     """
 
-    scores: Floats
-    store_long: Floats
+    scores: Scores
+    store_long: Scores
     of_type: Floats
 
 
@@ -64,22 +62,18 @@ class Candidates:
 
 def interests_of(moment: Moment, shopper: Shopper) -> Interests:
     """Ask every retriever about every product."""
-    touched, long = shopper.touched, shopper.touched_long
     types = moment.content.codes[TYPE]
-    by_type = np.bincount(types[touched], long, moment.content.n_codes(TYPE))
+    by_type = np.bincount(types[shopper.touched], shopper.touched_long, moment.content.n_codes(TYPE))
     (known,) = np.nonzero(by_type)
     of_type = moment.type_neighbours.interest(known, np.log1p(by_type[known]))
+    wanted = (np.log1p(by_type) + np.maximum(of_type, 0)).astype(np.float32)
     store_short, store_long = moment.stores.buyers(shopper.store)
-    wanted = np.log1p(by_type) + np.maximum(of_type, 0)
-    scores = np.stack(
-        [
-            moment.neighbours.interest(touched, np.log1p(long)),
-            moment.neighbours.interest(touched, np.log1p(shopper.touched_short)),
-            *moment.tastes.interest(*moment.taste_inputs(shopper)),
-            wanted[types] * moment.figures[:, _SHARE_OF_TYPE],
-            store_short,
-        ]
-    )
+    amounts = np.log1p(np.stack([shopper.touched_long, shopper.touched_short], axis=1))
+    scores = np.empty((len(RETRIEVERS), len(moment.catalogue)), dtype=np.float32)  # filled in their order
+    scores[:2] = moment.neighbours.interest(shopper.touched, amounts).T
+    scores[2:4] = moment.tastes.interest(*moment.taste_inputs(shopper))
+    np.multiply(wanted[types], moment.share_of_type, out=scores[4])
+    scores[5] = store_short
     return Interests(scores, store_long, of_type)
 
 
@@ -122,13 +116,13 @@ def _best_new(
 ) -> Ints:
     """Join the best open products of each retriever, popularity added: (m,) ascending positions."""
     n_open = len(closed) - int(closed.sum())
-    log_buyers = moment.figures[:, _LOG_BUYERS]
     chosen = np.zeros(len(closed), dtype=bool)
     for scores, retriever in zip(interests.scores, RETRIEVERS, strict=True):
         plan = getattr(settings, retriever)
         n = min(round(plan.n * share_new), n_open)
         if n > 0:
-            mixed = scores + plan.popularity * log_buyers
+            mixed = moment.log_buyers * np.float32(plan.popularity)
+            mixed += scores
             mixed[closed] = -np.inf
             chosen[np.argpartition(mixed, len(mixed) - n)[len(mixed) - n :]] = True
     return np.flatnonzero(chosen)

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from training.causes import NO_CAUSE, Cause, Causes, Ints, Scores
 from training.ranker.features import FEATURES, GROUP_FIELDS
-from training.ranker.model import Heads, Mask
+from training.ranker.model import Heads, Judged
 from training.ranker.product_figures import NEVER_DAYS
 
 _LAST_RANK: Final = 2000.0  # a place that no candidate of a retriever has
@@ -55,24 +55,22 @@ UNSAID: Final = tuple(  # customers are told nothing about these: they hold for 
 _NAMED: Final = Causes(CAUSES, FEATURES)
 
 
-def why(
-    heads: Heads, features: npt.NDArray[np.float32], is_bought: Mask, scores: Scores, shown: Ints
-) -> tuple[str | None, ...]:
+def why(heads: Heads, judged: Judged, factors: Scores, shown: Ints) -> tuple[str | None, ...]:
     """Name what each product shown owes its place to.
 
     Args:
         heads: The trees that judged the list.
-        features: (n, F) of everything judged for it, from `Ranker.describe`.
-        is_bought: (n,) of the same.
-        scores: (n,) chances that `heads` gave.
+        judged: Everything judged for it.
+        factors: (n,) what each score was multiplied by for the list; 1 for nothing.
         shown: (k,) rows of the products shown.
 
     Returns:
         (k,) codes of `CAUSES`; None where no cause by itself lowers the product.
     """
+    is_bought, scores = judged.candidates.is_bought[shown], judged.scores * factors
 
     def judge(changed: npt.NDArray[np.float32], product: Ints) -> Scores:
-        return heads.judge(changed, is_bought[shown][product])
+        return heads.judge(changed, is_bought[product]) * factors[shown][product]
 
-    named = _NAMED.of(judge, features[shown], scores[shown], scores)
+    named = _NAMED.of(judge, judged.features[shown], scores[shown], scores)
     return tuple(None if number == NO_CAUSE else _NAMED.codes[number] for number in named.cause)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 import numpy as np
@@ -30,7 +31,11 @@ class Content:
 
     def n_codes(self, group: str) -> int:
         """Count the codes of a group."""
-        return int(self.codes[group].max(initial=-1)) + 1
+        return self._n_codes[group]
+
+    @cached_property
+    def _n_codes(self) -> Mapping[str, int]:
+        return {group: int(codes.max(initial=-1)) + 1 for group, codes in self.codes.items()}
 
 
 def read_content(products: pa.Table, *, private_brand: str) -> Content:

@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 import pandas as pd
 
 from configs.ranker import RankerSettings
-from features.columns import STORE_ID
 from features.store import Store
 from training.catalogue import Catalogue, build_catalogue
 from training.feature_rows import customer_rows, product_rows
@@ -67,23 +66,20 @@ def fit_ranker(
     progress("ranker: trees")
     heads = fit_heads(windows, settings)
     progress(f"ranker: what is known by {data.train_until:%Y-%m-%d}")
-    moment, _, _ = _look(data, catalogue, data.train_until, settings)
+    moment, _ = _look(data, catalogue, data.train_until, settings)
     return Ranker(moment, heads, Reach(settings.candidates, settings.n_bought, settings.share_new_in_all))
 
 
 def _window(data: RankerData, at: datetime, settings: RankerSettings, *, seed: int) -> Examples:
     catalogue = build_catalogue(data.purchases, at, data.min_buyers)
-    moment, histories, stores = _look(data, catalogue, at, settings)
+    moment, histories = _look(data, catalogue, at, settings)
     end = at + timedelta(days=settings.target_days)
     bought = targets(data.purchases, catalogue, data.customer_ids, at, end)
-    return draw_examples(moment, histories, stores, bought, settings, seed=seed)
+    return draw_examples(moment, histories, bought, settings, seed=seed)
 
 
-def _look(
-    data: RankerData, catalogue: Catalogue, at: datetime, settings: RankerSettings
-) -> tuple[Moment, Histories, list[str]]:
-    rows = customer_rows(data.store, data.customer_ids, [at])
-    histories = from_arrow(rows, catalogue)
+def _look(data: RankerData, catalogue: Catalogue, at: datetime, settings: RankerSettings) -> tuple[Moment, Histories]:
+    histories = from_arrow(customer_rows(data.store, data.customer_ids, [at]), catalogue)
     products = product_rows(data.store, catalogue, [at])
     moment = learn_moment(data.log, catalogue, products, histories, at, settings)
-    return moment, histories, [str(store or "") for store in rows[STORE_ID].to_pylist()]
+    return moment, histories

@@ -41,17 +41,17 @@ class Heads:
 
 @dataclass(frozen=True, eq=False)
 class Judged:
-    """Products judged for one customer, best first.
+    """Products judged for one customer, in no order.
 
     Attributes:
-        product_idx: (n,) positions in the catalogue.
+        candidates: The n products.
+        features: (n, F) what the trees read of each.
         scores: (n,) chance of a purchase within the target window.
-        is_bought: (n,) whether he bought each before.
     """
 
-    product_idx: Ints
-    scores: npt.NDArray[np.float32]
-    is_bought: Mask
+    candidates: Candidates
+    features: npt.NDArray[np.float32]
+    scores: Floats
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,7 +78,7 @@ class Ranker:
         self.reach = reach
 
     def judge(self, shopper: Shopper, *, task: Task, allowed: Mask | None = None) -> Judged:
-        """Find and judge candidates for one customer, best first.
+        """Find and judge candidates for one customer.
 
         Args:
             shopper: The customer.
@@ -86,9 +86,7 @@ class Ranker:
             allowed: (N,) products that may be shown; None allows all.
         """
         candidates, features = self.describe(shopper, task=task, allowed=allowed)
-        scores = self.heads.judge(features, candidates.is_bought)
-        order = np.lexsort((candidates.product_idx, -scores))
-        return Judged(candidates.product_idx[order], scores[order].astype(np.float32), candidates.is_bought[order])
+        return Judged(candidates, features, self.heads.judge(features, candidates.is_bought))
 
     def describe(
         self, shopper: Shopper, *, task: Task, allowed: Mask | None = None

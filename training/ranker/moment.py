@@ -24,7 +24,8 @@ from training.ranker.tastes import Tastes, fit_tastes
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
-_BUYERS_28 = PRODUCT_FIELDS.index("log_buyers_28d")
+_BUYERS_14, _BUYERS_28 = PRODUCT_FIELDS.index("log_buyers_14d"), PRODUCT_FIELDS.index("log_buyers_28d")
+_SHARE_OF_TYPE = PRODUCT_FIELDS.index("share_of_type")
 _LONG, _LAST, _FIRST = (PAIR_FIELDS.index(name) for name in ("decayed_long", "days_since_last", "days_since_first"))
 
 
@@ -60,6 +61,20 @@ class Moment:
         buyers = np.asarray(self.stores.short.sum(axis=1), dtype=np.float64).ravel()
         shares: Floats = buyers / max(float(np.expm1(self.figures[:, _BUYERS_28].astype(np.float64)).sum()), 1.0)
         return shares
+
+    @cached_property
+    def log_buyers(self) -> npt.NDArray[np.float32]:
+        """(N,) logarithm of one plus the buyers of the last 14 days, in one piece."""
+        return np.ascontiguousarray(self.figures[:, _BUYERS_14])
+
+    @cached_property
+    def share_of_type(self) -> npt.NDArray[np.float32]:
+        """(N,) each product's part of what its type sells, likewise."""
+        return np.ascontiguousarray(self.figures[:, _SHARE_OF_TYPE])
+
+    def shopper(self, histories: Histories, row: int) -> Shopper:
+        """Take one customer out of a batch whose positions are of this catalogue."""
+        return Shopper.of(histories, row, self.stores.place_of(str(histories.stores[row])))
 
     def taste_inputs(self, shopper: Shopper) -> tuple[Ints, Floats]:
         """Describe a customer for `tastes`: positions of his inputs, and their values."""

@@ -30,13 +30,14 @@ class Neighbours:
 
         Args:
             held: (n,) what he holds.
-            amounts: (n,) how much of it.
+            amounts: (n,) how much of it, or (n, W) by W ways of counting.
 
         Returns:
-            (N,) scores; a thing never speaks for itself.
+            (N,) or (N, W) scores; a thing never speaks for itself.
         """
-        votes = self.weights[held] * amounts[:, None]
-        scores: Floats = np.bincount(self.idx[held].ravel(), votes.ravel(), len(self.idx)).astype(np.float64)
+        n, n_kept = len(held), self.idx.shape[1]
+        parts = (self.weights[held].ravel(), self.idx[held].ravel(), np.arange(n + 1, dtype=np.int32) * n_kept)
+        scores: Floats = sparse.csc_array(parts, shape=(len(self.idx), n)) @ amounts
         return scores
 
 

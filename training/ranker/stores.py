@@ -9,7 +9,7 @@ from scipy import sparse
 
 from training.ranker.sales import Sales
 
-Floats = npt.NDArray[np.float64]
+Floats = npt.NDArray[np.float32]
 
 UNKNOWN_STORE: Final = -1
 SHORT_DAYS, LONG_DAYS = 28.0, 84.0
@@ -54,7 +54,7 @@ def _counts(sales: Sales, n_stores: int, days: float) -> sparse.csr_array:
 
 
 def _row(counts: sparse.csr_array, store: int) -> Floats:
-    row = np.zeros(counts.shape[1])
+    row = np.zeros(counts.shape[1], dtype=np.float32)
     if store != UNKNOWN_STORE:
         within = slice(counts.indptr[store], counts.indptr[store + 1])
         row[counts.indices[within]] = counts.data[within]

@@ -1,6 +1,5 @@
 """Training examples: candidates of past moments, and whether they were bought in the days after."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -13,7 +12,6 @@ from training.histories import Histories
 from training.ranker.candidates import choose_candidates, interests_of
 from training.ranker.features import FEATURES, pair_features
 from training.ranker.moment import Moment
-from training.ranker.shopper import Shopper
 
 Ints = npt.NDArray[np.int64]
 
@@ -44,7 +42,6 @@ def window_moments(train_until: datetime, settings: RankerSettings) -> list[date
 def draw_examples(
     moment: Moment,
     histories: Histories,
-    stores: Sequence[str],
     targets: sparse.csr_array,
     settings: RankerSettings,
     *,
@@ -55,7 +52,6 @@ def draw_examples(
     Args:
         moment: What was known.
         histories: (C,) customers as of the moment.
-        stores: (C,) home store of each, "" where unknown.
         targets: (C, N) bool, bought in the target window.
         settings: Candidates and shares.
         seed: Of the draw.
@@ -65,7 +61,7 @@ def draw_examples(
     for row in range(len(histories)):
         if histories.offsets[row] == histories.offsets[row + 1]:
             continue
-        shopper = Shopper.of(histories, row, moment.stores.place_of(stores[row]))
+        shopper = moment.shopper(histories, row)
         interests = interests_of(moment, shopper)
         found = choose_candidates(
             moment,

@@ -20,6 +20,9 @@ from training.evaluation_results import Evaluation
 from training.lineage import code_commit, lock_digest, lock_file, provenance
 from training.manifest import ManifestFacts, PrivacyStatement
 from training.model_card import model_card
+from training.ranker.learning import RankerData, fit_ranker
+from training.ranker.sales import SalesLog
+from training.ranker.windows import window_moments
 from training.registry import Tracker
 from training.registry_file import ModelEntry
 from training.resuming import fingerprint, forget_run, remember_run, run_to_resume
@@ -193,8 +196,11 @@ def _holdout(settings: Settings, train_until: datetime | None, test_weeks: int) 
 
 
 def _sources(settings: Settings, holdout: Holdout, progress: Progress) -> Sources:
-    moments = snapshot_times(holdout.train_until, settings.features, settings.two_tower)
-    return prepare_sources(settings.storage, settings.features, holdout.train_until, moments, progress)
+    moments = {
+        *snapshot_times(holdout.train_until, settings.features, settings.two_tower),
+        *window_moments(holdout.train_until, settings.ranker),
+    }
+    return prepare_sources(settings.storage, settings.features, holdout.train_until, sorted(moments), progress)
 
 
 def _fit(
@@ -223,9 +229,18 @@ def _fit(
         callbacks=callbacks,
         progress=progress,
     )
+    known = RankerData(
+        store=data.store,
+        log=SalesLog(sources.lake, data.customer_ids, data.train_until),
+        purchases=purchases,
+        customer_ids=data.customer_ids,
+        train_until=data.train_until,
+        min_buyers=settings.two_tower.min_buyers,
+    )
+    scorer = fitted.scorer.with_ranker(fit_ranker(known, fitted.scorer.catalogue, settings.ranker, progress=progress))
     progress("re-ranking: room for suppliers")
-    exposure = fit_exposure(fitted.scorer, data, settings.two_tower, settings.fairness.suppliers)
-    return Fitted(fitted.scorer.with_exposure(exposure), fitted.n_epochs, fitted.figures | exposure.figures())
+    exposure = fit_exposure(scorer, data, settings.two_tower, settings.fairness.suppliers)
+    return Fitted(scorer.with_exposure(exposure), fitted.n_epochs, fitted.figures | exposure.figures())
 
 
 def _bundle(settings: Settings, sources: Sources, fitted: Fitted, evaluation: Evaluation, entry: ModelEntry) -> Bundle:
@@ -247,7 +262,7 @@ def _bundle(settings: Settings, sources: Sources, fitted: Fitted, evaluation: Ev
     card = model_card(
         name=MODEL_NAME, version=version, description=entry.description, facts=facts, evaluation=evaluation
     )
-    tensors, arrays, frames = bundle_parts(fitted.scorer)
+    tensors, arrays, frames, texts = bundle_parts(fitted.scorer)
     return write_bundle(
         bundle_directory(bundles_dir, MODEL_NAME, version),
         name=MODEL_NAME,
@@ -256,7 +271,12 @@ def _bundle(settings: Settings, sources: Sources, fitted: Fitted, evaluation: Ev
         tensors=tensors,
         arrays=arrays,
         frames=frames,
-        texts={"evaluation.json": evaluation.model_dump_json(indent=2), "model_card.md": card, **_stated(fitted)},
+        texts={
+            "evaluation.json": evaluation.model_dump_json(indent=2),
+            "model_card.md": card,
+            **texts,
+            **_stated(fitted),
+        },
     )
 
 

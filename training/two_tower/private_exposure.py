@@ -81,6 +81,7 @@ def made_up_histories(popularity: ReleasedPopularity, seed: int) -> Histories:
         profiles=np.full((N_MADE_UP, len(PROFILE_FIELDS)), np.nan, dtype=np.float32),
         session_offsets=np.zeros(N_MADE_UP + 1, dtype=np.int64),
         session_idx=np.empty(0, dtype=np.int64),
+        stores=np.full(N_MADE_UP, ""),
     )
 
 

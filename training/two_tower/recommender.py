@@ -10,10 +10,11 @@ from scipy import sparse
 from training.baselines import Ranked, Task, blocks
 from training.histories import Histories
 from training.top_k import NO_PRODUCT
-from training.two_tower.scorer import Pairs, Scorer
+from training.two_tower.pairs import Pairs
+from training.two_tower.scorer import Scorer
 
 MODEL_NAME = "two-tower"
-SECTIONS = ("features", "two_tower", "evaluation")  # the settings a version depends on
+SECTIONS = ("features", "two_tower", "ranker", "evaluation")  # the settings a version depends on
 
 
 class TwoTowerRecommender:

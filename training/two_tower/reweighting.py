@@ -54,7 +54,7 @@ def _bands(snapshot: Snapshot, by: str) -> Ints:
     """Put customers into the light, middle or heavy third of shoppers, or of stores by how many call them home."""
     if by == "activity":
         return _thirds(np.nan_to_num(snapshot.histories.profiles[:, _N_BASKETS]))
-    _, store, n_customers = np.unique(snapshot.stores, return_inverse=True, return_counts=True)
+    _, store, n_customers = np.unique(snapshot.histories.stores, return_inverse=True, return_counts=True)
     return _thirds(n_customers)[store]
 
 

@@ -2,7 +2,7 @@
 
 import copy
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any, Final
 
 import numpy as np
@@ -16,62 +16,18 @@ from training.baselines import Task
 from training.catalogue import Catalogue
 from training.evaluation_results import TASKS
 from training.histories import Histories, Ints, from_products, from_row, with_session
+from training.ranker.bundling import load_ranker
+from training.ranker.causes import why
+from training.ranker.model import Judged, Ranker
 from training.two_tower.exposure import FRAME, SUPPLIER_CLASS, SupplierExposure
+from training.two_tower.pairs import CandidatePairs, Mask, Pairs, Ranking, pairs_of
 from training.two_tower.rebuilding import Head, Towers, rebuild
 from training.two_tower.repeat_head import bought_features, new_features, pair_features
-
-Mask = npt.NDArray[np.bool_]
 
 N_NEW_CANDIDATES: Final = 200  # never-bought products per customer that the repeat head judges; part of the model
 PRODUCT_TEXTS: Final = ("department", "category", "product_type", "brand", "manufacturer_id")
 PRODUCT_NUMBERS: Final = ("price_usd", "popularity")
 _NONE = -1
-
-
-@dataclass(frozen=True)
-class Ranking:
-    """One list, best first.
-
-    Attributes:
-        product_idx: (K,) positions in the catalogue.
-        scores: (K,) float32, never rising.
-        sources: (K,) `repeat`, `two_tower`, `similar`, `together` or `popular`.
-        because_idx: (K,) position of the bought, viewed or basketed product that explains each, -1 for none.
-    """
-
-    product_idx: Ints
-    scores: npt.NDArray[np.float32]
-    sources: tuple[str, ...]
-    because_idx: Ints
-
-
-@dataclass(frozen=True, eq=False)
-class Pairs:
-    """Scored (customer, product) pairs of a batch; from `Scorer.score` customer by customer, best first within each."""
-
-    customer: Ints
-    product_idx: Ints
-    scores: npt.NDArray[np.float32]
-    bought: Mask
-
-
-@dataclass(frozen=True, eq=False)
-class CandidatePairs:
-    """(customer, product) pairs before the head judged them.
-
-    Attributes:
-        customer: (n,) row of the batch.
-        product_idx: (n,) positions.
-        bought: (n,) whether the product is in the customer's history.
-        tower_p: (n,) the towers' probability of the product.
-        features: (n, F) in the order of `PAIR_FEATURES`.
-    """
-
-    customer: Ints
-    product_idx: Ints
-    bought: Mask
-    tower_p: Tensor
-    features: Tensor
 
 
 class Scorer:
@@ -86,6 +42,7 @@ class Scorer:
         products: Arrays of length N: `PRODUCT_TEXTS`, `price_usd`, `popularity`.
         together: (N, J) positions and scores of products often in the same basket, -1 where there are fewer.
         exposure: Room for suppliers; None, as in versions from before there was any, leaves lists as they are.
+        ranker: Judges customers with purchases; None, as in private versions, leaves them to towers and head.
     """
 
     def __init__(
@@ -99,7 +56,9 @@ class Scorer:
         products: Mapping[str, npt.NDArray[Any]],
         together: tuple[Ints, npt.NDArray[np.float32]],
         exposure: SupplierExposure | None = None,
+        ranker: Ranker | None = None,
     ) -> None:
+        self.ranker = ranker
         self.model = model.eval()
         self.head = head.eval()
         self.catalogue = catalogue
@@ -129,15 +88,17 @@ class Scorer:
         if SUPPLIER_CLASS in products.column_names:
             classes = np.array(products[SUPPLIER_CLASS].to_pylist(), dtype=str)
             exposure = SupplierExposure.from_table(bundle.frame(FRAME), classes)
+        catalogue = Catalogue(np.array(products["product_id"].to_pylist(), dtype=str))
         return cls(
             model,
             head,
-            Catalogue(np.array(products["product_id"].to_pylist(), dtype=str)),
+            catalogue,
             content=content,
             numeric=bundle.array("numeric"),
             products=texts | numbers,
             together=(bundle.array("together_idx"), bundle.array("together_scores")),
             exposure=exposure,
+            ranker=load_ranker(bundle, catalogue),
         )
 
     @property
@@ -151,11 +112,26 @@ class Scorer:
         other._make_room(exposure)
         return other
 
+    def with_ranker(self, ranker: Ranker) -> "Scorer":
+        """Give the same towers with trees that judge customers with purchases."""
+        other = copy.copy(self)
+        other.ranker = ranker
+        return other
+
     def refresh(self, numeric: npt.NDArray[np.float32]) -> None:
         """Give every product the sales figures of another moment; (N, F)."""
         self.numeric, self.product_vectors = self._with_sales(numeric)
 
-    def rank(self, row: Mapping[str, Any], *, basket_idx: Ints, allowed: Mask | None, task: Task, k: int) -> Ranking:
+    def rank(
+        self,
+        row: Mapping[str, Any],
+        *,
+        basket_idx: Ints,
+        allowed: Mask | None,
+        task: Task,
+        k: int,
+        explain: bool = False,
+    ) -> Ranking:
         """Rank for one customer from his online features.
 
         Args:
@@ -164,17 +140,20 @@ class Scorer:
             allowed: (N,) products that may be shown; None allows all.
             task: `all`, or `novel` to leave out everything in the history.
             k: Most products to return; fewer come back where fewer are allowed.
+            explain: Name the cause of each product's place, where there is a ranker to tell.
         """
         histories = with_session(from_row(row, self.catalogue), basket_idx)
         allowed = self._without(allowed, basket_idx)
         if histories.is_blank.all():
             return self.rank_popular(allowed=allowed, k=k)
-        pairs = self.score(histories, task=task, allowed=allowed)
+        judged = self._by_trees(histories, 0, task, allowed)
+        pairs = self.score(histories, task=task, allowed=allowed) if judged is None else self._ordered_of(judged, task)
         chosen = pairs.product_idx[:k]
         sources = tuple("repeat" if bought else "two_tower" for bought in pairs.bought[:k])
         known = np.concatenate([histories.product_idx, histories.session_idx])
         because = np.where(pairs.bought[:k], chosen, self._nearest(chosen, known))
-        return Ranking(chosen, pairs.scores[:k], sources, because)
+        causes = self._causes(judged, task, chosen) if judged is not None and explain else ()
+        return Ranking(chosen, pairs.scores[:k], sources, because, causes)
 
     def rank_basket(self, basket_idx: Ints, *, allowed: Mask | None, k: int) -> Ranking:
         """Rank for a basket alone: what is often bought with it first, then what its owner may like.
@@ -227,16 +206,33 @@ class Scorer:
         """Score each customer's bought products (`all` only) and his best never-bought ones, with room for suppliers.
 
         Returns:
-            At most the whole history, `N_NEW_CANDIDATES` and the reserved pairs a customer, best first. For `all`, the
-            model's scores are the head's probabilities of a purchase within the target window; for `novel`, the
-            towers' probabilities of being the next first purchase, because the towers order new products better (test
-            cut-off, novel NDCG@20: .0462 against the head's .0429). Re-ranking lowers them by class of supplier.
+            Candidates of each customer, best first. Scores of a ranker are chances of a purchase within its target
+            window. Without one they are, for `all`, the head's; for `novel`, the towers' probabilities of being the
+            next first purchase, because the towers order new products better than the head (test cut-off, novel
+            NDCG@20: .0462 against .0429). Re-ranking lowers them by class of supplier.
         """
         return self.ordered(self.judged(histories, task=task, allowed=allowed), task=task)
 
-    @torch.inference_mode()
     def judged(self, histories: Histories, *, task: Task, allowed: Mask | None = None) -> Pairs:
         """Score as the model does, before re-ranking and in no order."""
+        by_trees = (self._by_trees(histories, row, task, allowed) for row in range(len(histories)))
+        found = {row: judged for row, judged in enumerate(by_trees) if judged is not None}
+        parts = [pairs_of(judged, row) for row, judged in found.items()]
+        others = np.setdiff1d(np.arange(len(histories)), np.fromiter(found, dtype=np.int64))
+        if len(others):
+            pairs = self._by_towers(histories.take(others), task, allowed)
+            parts.append(replace(pairs, customer=others[pairs.customer]))
+        columns = ("customer", "product_idx", "scores", "bought")
+        return Pairs(*(np.concatenate([getattr(part, name) for part in parts]) for name in columns))
+
+    def _by_trees(self, histories: Histories, row: int, task: Task, allowed: Mask | None) -> Judged | None:
+        """Let the ranker judge for one customer; None where there is none, or no purchase for it to go by."""
+        if self.ranker is None or histories.offsets[row] == histories.offsets[row + 1]:
+            return None
+        return self.ranker.judge(self.ranker.moment.shopper(histories, row), task=task, allowed=allowed)
+
+    @torch.inference_mode()
+    def _by_towers(self, histories: Histories, task: Task, allowed: Mask | None) -> Pairs:
         pairs = self.candidates(histories, task=task, allowed=allowed)
         scores = (torch.sigmoid(self.head(pairs.features)) if task == "all" else pairs.tower_p).numpy()
         return Pairs(pairs.customer, pairs.product_idx, scores, pairs.bought)
@@ -246,6 +242,17 @@ class Scorer:
         scores = pairs.scores if self._room is None else pairs.scores * self._room[task][pairs.product_idx]
         order = np.lexsort((pairs.product_idx, -pairs.scores, -scores, pairs.customer))
         return Pairs(pairs.customer[order], pairs.product_idx[order], scores[order], pairs.bought[order])
+
+    def _ordered_of(self, judged: Judged, task: Task) -> Pairs:
+        return self.ordered(pairs_of(judged, 0), task=task)
+
+    def _causes(self, judged: Judged, task: Task, chosen: Ints) -> tuple[str | None, ...]:
+        """Name what each product chosen owes its place to."""
+        found = judged.candidates.product_idx
+        by_product = np.argsort(found)
+        shown = by_product[np.searchsorted(found, chosen, sorter=by_product)]
+        factors = np.ones(len(found)) if self._room is None else self._room[task][found].astype(np.float64)
+        return () if self.ranker is None else why(self.ranker.heads, judged, factors, shown)
 
     @torch.no_grad()
     def candidates(self, histories: Histories, *, task: Task, allowed: Mask | None = None) -> CandidatePairs:

@@ -10,7 +10,6 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import sparse
 
-from features.columns import STORE_ID
 from features.store import Store
 from training.catalogue import Catalogue
 from training.feature_rows import customer_rows, product_rows
@@ -29,7 +28,6 @@ class Snapshot:
         numeric: (N, F) numeric product features.
         bought: (C, N) bool, in the history.
         targets: (C, N) bool, bought within the target window.
-        stores: (C,) home store, "" where unknown.
     """
 
     cutoff: datetime
@@ -37,7 +35,6 @@ class Snapshot:
     numeric: npt.NDArray[np.float32]
     bought: sparse.csr_array
     targets: sparse.csr_array
-    stores: npt.NDArray[np.str_]
 
     @cached_property
     def novel_targets(self) -> sparse.csr_array:
@@ -71,8 +68,7 @@ def load_snapshots(
     n_customers, n_products = len(customer_ids), len(catalogue)
     snapshots = []
     for i, cutoff in enumerate(cutoffs):
-        rows = customers.slice(i * n_customers, n_customers)
-        histories = from_arrow(rows, catalogue)
+        histories = from_arrow(customers.slice(i * n_customers, n_customers), catalogue)
         pairs = (np.ones(len(histories.product_idx), dtype=bool), histories.product_idx, histories.offsets)
         snapshots.append(
             Snapshot(
@@ -81,7 +77,6 @@ def load_snapshots(
                 numeric=numeric_features(products.slice(i * n_products, n_products), popularity_days),
                 bought=sparse.csr_array(pairs, shape=(n_customers, n_products)),
                 targets=targets(purchases, catalogue, customer_ids, cutoff, cutoff + timedelta(days=target_days)),
-                stores=np.array([store or "" for store in rows[STORE_ID].to_pylist()], dtype=str),
             )
         )
     return snapshots

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from configs.loading import load_settings
 from configs.settings import PROJECT_ROOT, PrivacySettings, RecommendSettings, StorageSettings
 
-TEXTS = ("past purchases",)
+RECOMMEND = load_settings("test").serving.recommend.model_dump()
 PRIVACY = load_settings("test").privacy.model_dump()
 
 
@@ -52,8 +52,7 @@ def test_everything_that_runs_writes_under_the_root(tmp_path: Path) -> None:
 
 @given(default=st.integers(min_value=1, max_value=100), most=st.integers(min_value=1, max_value=100))
 def test_the_default_limit_never_exceeds_the_most(default: int, most: int) -> None:
-    texts = {"main_parameters": TEXTS, "main_parameters_non_profiled": TEXTS}
-    given_values = {"default_limit": default, "max_limit": most, **texts}
+    given_values = {**RECOMMEND, "default_limit": default, "max_limit": most}
     if default <= most:
         assert RecommendSettings.model_validate(given_values).default_limit == default
     else:

@@ -19,6 +19,7 @@ from fairness.clearance import Clearance
 from fairness.committee import open_committee
 from fairness.report import Report
 from fairness.signing import AUDIT_KEYS, load_signer, sign_report
+from features.clock import Clock
 from features.events import Event, RecordResult
 from privacy.audit_log import AuditLog
 from privacy.consent import PERSONALIZATION, ConsentLedger
@@ -27,6 +28,7 @@ from privacy.ledger_book import WITNESS, LedgerBook
 from privacy.pseudonyms import Pseudonymizer
 from privacy.state import open_state
 from serving.app import build_app
+from serving.arms import RunningExperiments
 from serving.budget_desk import BudgetDesk
 from serving.bundles import BundleHolder
 from serving.champion import Champion
@@ -35,6 +37,7 @@ from serving.customers import CustomerDesk
 from serving.decisions import DecisionLog
 from serving.events import EventDoor
 from serving.fairness_desk import FairnessDesk
+from serving.freshness import Freshness
 from serving.keys import load_keys, read_plain_keys
 from serving.models import ModelShelf
 from serving.people.stores import erasures_of
@@ -79,6 +82,7 @@ class FakeRanking:
     scores: npt.NDArray[np.float32]
     sources: tuple[str, ...]
     because_idx: npt.NDArray[np.int64]
+    causes: tuple[str | None, ...] = ()
 
 
 class FakeRanker:
@@ -105,13 +109,17 @@ class FakeRanker:
         allowed: Any,
         task: Literal["all", "novel"],
         k: int,
+        explain: bool,
     ) -> FakeRanking:
-        """Bought products first, then the others."""
+        """Bought products first, then the others; products due again say so where the row does."""
         positions = [int(product) - 10 for product in row["product_ids"]]
         order = [*(positions if task == "all" else []), *(p for p in range(len(PRODUCTS)) if p not in positions)]
         sources = ["repeat" if p in positions else "two_tower" for p in order]
         because = [-1 if p in positions else (positions or [-1])[0] for p in order]
-        return self._ranking(order, sources, because, allowed, k)
+        ranking = self._ranking(order, sources, because, allowed, k)
+        due = {int(product) - 10 for product in row.get("due", ())}
+        causes = tuple("DUE_AGAIN" if p in due else None for p in ranking.product_idx.tolist())
+        return replace(ranking, causes=causes) if explain else ranking
 
     def rank_basket(self, basket_idx: Any, *, allowed: Any, k: int) -> FakeRanking:
         """The two products after the first of the basket."""
@@ -250,7 +258,8 @@ def shop(tmp_path: Path, serving_settings: ServingSettings) -> Iterator[Shop]:
     consent, features, sink = ConsentLedger(engine), FakeFeatures(), FakeSink()
     pseudonyms = Pseudonymizer({1: bytes(32)}, 1)
     write_secret(keys_dir / "pseudonym_v1.key", bytes(32))
-    erasures = erasures_of(load_settings("test", [f"storage.root={tmp_path}"]), engine, lambda: NOW)
+    at_home = load_settings("test", [f"storage.root={tmp_path}"])
+    erasures = erasures_of(at_home, engine, lambda: NOW)
     decisions = DecisionLog(engine, serving_settings.decisions)
     bundles = BundleHolder(name="two-tower", pointer=pointer, load=champion, retry_after_s=30)
     bundles.refresh()
@@ -269,6 +278,7 @@ def shop(tmp_path: Path, serving_settings: ServingSettings) -> Iterator[Shop]:
             stock=stock,
             decisions=decisions,
             settings=settings,
+            experiments=RunningExperiments((), "UTC", lambda: NOW),
             now=lambda: NOW,
         ),
         similar=SimilarProducts(stock=stock, decisions=decisions, settings=settings, now=lambda: NOW),
@@ -308,6 +318,7 @@ def shop(tmp_path: Path, serving_settings: ServingSettings) -> Iterator[Shop]:
             retry_s=0.1,
             now=lambda: NOW,
         ),
+        freshness=Freshness(at_home.storage, ["two-tower"], Clock("wall", at_home.storage.feast), lambda: NOW),
         state=engine,
     )
     yield Shop(

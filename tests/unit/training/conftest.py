@@ -1,11 +1,13 @@
 """A basket table small enough to check by eye, and one tracker for the whole session."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 from configs.loading import load_settings
@@ -13,12 +15,20 @@ from configs.settings import DemandPromotionSettings, EvaluationSettings, Promot
 from training.artifact import Bundle, bundle_directory, write_bundle
 from training.catalogue import Catalogue
 from training.evaluation_results import Difference, Evaluation, Score
+from training.histories import PAIR_FIELDS, PROFILE_FIELDS
 from training.manifest import ManifestFacts
 from training.registry import RegisteredVersion, Tracker, version_tags
 
 CUTOFF = datetime(2017, 3, 1, tzinfo=UTC)
 END = datetime(2017, 3, 15, tzinfo=UTC)
 SNAPSHOT = "5" * 64
+
+Row = dict[str, Any]
+MakeRow = Callable[..., Row]
+
+SHELF = ("beer", "bread", "chips", "eggs", "jam", "milk", "salt", "tea")  # positions 0 to 7
+_PURCHASE_TYPES = {"n_baskets": pa.int64()}
+_PROFILE = (10, 6, 2, 25.5, 12.75, 3.0, 7.5, 90.0)
 
 # customer, product, basket, day of 2017
 _LINES = (
@@ -233,3 +243,48 @@ class FakeTracker:
 def registry_in_memory() -> FakeTracker:
     """A registry without MLflow."""
     return FakeTracker()
+
+
+@pytest.fixture
+def shelf() -> Catalogue:
+    """Beer 0, bread 1, chips 2, eggs 3, jam 4, milk 5, salt 6, tea 7."""
+    return Catalogue(np.array(SHELF))
+
+
+def make_row(bought: Sequence[str] = (), *, session: Sequence[str] = (), **profile: float | None) -> Row:
+    """One customer's features: the first product bought lately and often, each later one less so."""
+    ages = [2.0 + 5 * i for i in range(len(bought))]
+    counts = [max(5 - i, 1) for i in range(len(bought))]
+    return {
+        "product_ids": list(bought),
+        "n_baskets": counts,
+        "decayed_short": [n * 2 ** (-age / 30) for n, age in zip(counts, ages, strict=True)],
+        "decayed_long": [n * 2 ** (-age / 90) for n, age in zip(counts, ages, strict=True)],
+        "days_since_last": ages,
+        "days_since_first": [age + 20 * (n - 1) for n, age in zip(counts, ages, strict=True)],
+        "session_product_ids": list(session),
+        "store_id": "s1",
+        **dict(zip(PROFILE_FIELDS, _PROFILE, strict=True)),
+        **profile,
+    }
+
+
+def make_table(rows: Sequence[Row | None]) -> pa.Table:
+    """The same rows as the feature store gives them for training; None is a customer it does not know."""
+    lists = {field: pa.list_(_PURCHASE_TYPES.get(field, pa.float64())) for field in PAIR_FIELDS}
+    ids = {field: pa.list_(pa.string()) for field in ("product_ids", "session_product_ids")}
+    types: dict[str, Any] = {**ids, **lists, "store_id": pa.string(), **dict.fromkeys(PROFILE_FIELDS, pa.float64())}
+    columns = {name: [None if row is None else row[name] for row in rows] for name in types}
+    return pa.table({name: pa.array(values, types[name]) for name, values in columns.items()})
+
+
+@pytest.fixture
+def row_of() -> MakeRow:
+    """Make one customer's features."""
+    return make_row
+
+
+@pytest.fixture
+def table_of() -> Callable[[Sequence[Row | None]], pa.Table]:
+    """Make a table of customers' features."""
+    return make_table

@@ -5,9 +5,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pytest
 from scipy import sparse
 
-from serving.auditing.live import newest_lists, relevant_after, task_of
+from serving.auditing.live import _is_ours, newest_lists, relevant_after, task_of
 from serving.decisions import Decision
 from training.catalogue import Catalogue
 
@@ -69,3 +70,18 @@ def test_nothing_bought_marks_nothing() -> None:
     empty = pd.DataFrame({"customer_id": [], "product_id": [], "event_timestamp": pd.to_datetime([], utc=True)})
     marked = relevant_after(shown, empty, CATALOGUE, sparse.csr_array((1, 3), dtype=bool))
     assert marked["all"].nnz == 0
+
+
+@pytest.mark.parametrize(
+    ("changes", "counts"),
+    [
+        ({}, True),
+        ({"placement": {"name": "discover"}}, True),
+        ({"placement": {"name": "reorder"}}, False),
+        ({"bundle_digest": "another"}, False),
+        ({"kind": "similar_products"}, False),
+    ],
+)
+def test_only_lists_as_the_model_was_audited_for_count(changes: dict[str, Any], counts: bool) -> None:
+    facts = {"kind": "recommendations", "bundle_digest": "b", **changes}
+    assert _is_ours(Decision("dec_1", "2026-01-01T10:00:00.000Z", "ben", facts), "b") is counts

@@ -1,5 +1,6 @@
 """A contest made up by hand, and the hand-worked baskets as ground for one."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,10 @@ from privacy.keys import write_secret
 from training.baselines import Histories, Popularity
 from training.benchmarks import BenchmarkRow
 from training.catalogue import Catalogue
+from training.contest.job import run_contest
 from training.contest.lists import Ground
 from training.contest.result import Contest, Method
+from training.contest.wish import Wish
 from training.evaluation import build_test_set
 from training.splits import Holdout
 
@@ -109,13 +112,33 @@ SMALL = (
 
 @pytest.fixture(scope="session")
 def village(tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    """24 households of two kinds, 40 products, 16 weeks; n22 refused personalisation, n23 model training."""
+    """24 households of two kinds, 40 products, 16 weeks; n22 refused personalisation, n23 model training.
+
+    Six products come in the 14th week, six more in the weeks after it.
+    """
     root = tmp_path_factory.mktemp("village")
     settings = load_settings("test", [f"storage.root={root / 'var'}", *SMALL])
     write_secret(settings.storage.keys / "pseudonym_v1.key", bytes(range(32)))
     _write_village(root / "source")
     ingest_files(root / "source", settings.storage, settings.ingest, settings.privacy, lambda _: None)
     return settings
+
+
+@pytest.fixture(scope="session")
+def hold(village: Settings) -> Callable[..., Contest]:
+    """Hold a contest in the village: of lists, without peers, unless asked for otherwise."""
+
+    def _hold(progress: Callable[[str], None] = lambda _: None, **changes: Any) -> Contest:
+        cutoff = datetime(2025, 4, 14, tzinfo=UTC)
+        asked = {"task": "lists", "train_until": cutoff, "peers": [], "version": None, "ours": True, "tune": False}
+        return run_contest(Wish(**{"settings": village, **asked, **changes}), progress)
+
+    return _hold
+
+
+def _launch(household: int, week: int) -> str:
+    """Name the new product of a household's kind: one of three of the 14th week, or of three after it."""
+    return f"{'early' if week == 13 else 'late'}{household % 2}{household % 3}"
 
 
 def _write_village(folder: Path) -> None:
@@ -131,6 +154,8 @@ def _write_village(folder: Path) -> None:
             at = start + timedelta(weeks=week, days=int(random.integers(7)), hours=12)
             place = ("store", f"b{household:02d}-{week:02d}", at.isoformat())
             lines += [(f"n{household:02d}", f"item{one:02d}", *place, 1, 1 + one / 9) for one in sorted(basket)]
+            if week >= 13:
+                lines.append((f"n{household:02d}", _launch(household, week), *place, 1, 2.0))
     columns = ["customer_id", "product_id", "store_id", "basket_id", "event_timestamp", "quantity", "paid_amount"]
     refused = {("n22", "personalization"), ("n23", "model_training")}
     consents = [
@@ -140,8 +165,9 @@ def _write_village(folder: Path) -> None:
     ]
     folder.mkdir()
     pd.DataFrame(lines, columns=columns).to_csv(folder / "transactions.csv", index=False)
-    pd.DataFrame({"product_id": [f"item{one:02d}" for one in range(40)], "department": "D"}).to_csv(
-        folder / "products.csv", index=False
-    )
+    items = [(f"item{one:02d}", f"shelf {one // 20}") for one in range(40)]
+    items += [(_launch(one, week), f"shelf {one % 2}") for one in range(6) for week in (13, 14)]
+    products = pd.DataFrame(items, columns=["product_id", "category"]).assign(department="D")
+    products.to_csv(folder / "products.csv", index=False)
     asked = ["customer_id", "purpose", "granted", "event_timestamp"]
     pd.DataFrame(consents, columns=asked).to_csv(folder / "consents.csv", index=False)

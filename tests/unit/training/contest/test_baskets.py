@@ -11,14 +11,16 @@ from scipy import sparse
 
 from training.catalogue import Catalogue
 from training.contest.baskets import (
+    FIGURE,
     Completion,
     HiddenProducts,
-    completion_rows,
     hide_products,
     recalls,
     run_completion,
 )
+from training.contest.judged import judged_rows
 from training.errors import NobodyToJudge
+from training.peers.tuning import Tuned
 from training.splits import Holdout
 
 JANUARY = Holdout(datetime(2017, 1, 1, tzinfo=UTC), datetime(2017, 2, 1, tzinfo=UTC))
@@ -105,25 +107,36 @@ def completion(name: str, *, ours: bool = False, **changes: Any) -> Completion:
 def test_validation_chooses_the_point(three: HiddenProducts) -> None:
     grid = tuple({"product": product} for product in (4, 1, 2))
     validation = HiddenProducts(three.customer_ids, three.held, np.array([2, 2, 2]))
-    done = run_completion(completion("peer", grid=grid, validate=completion("peer").fit), three, validation)
+    done = run_completion(completion("peer", grid=grid, validate=completion("peer").fit), three, lambda: validation)
     assert done.method.chosen == {"basket": {"product": 2}}
     assert done.method.validated == {"basket": 1.0}
     assert done.method.n_tried == 3
-    assert done.recalls.tolist() == [0.5, 0]
-    untuned = run_completion(completion("mine"), three, validation)
-    assert (untuned.method.n_tried, untuned.tuning_cpu_s) == (0, 0)
+    assert done.values[FIGURE].tolist() == [0.5, 0]
+    untuned = run_completion(completion("mine"), three, lambda: validation)
+    assert (untuned.method.n_tried, untuned.costs["tuning_cpu_s"]) == (0, 0)
 
 
 def test_ours_is_compared_with_the_best_peer(three: HiddenProducts) -> None:
     entries = [
-        run_completion(completion("mine", ours=True, grid=({"product": 1},)), three, three),
-        run_completion(completion("weak", grid=({"product": 4},)), three, three),
-        run_completion(completion("good", grid=({"product": 2},)), three, three),
+        run_completion(completion("mine", ours=True, grid=({"product": 1},)), three, lambda: three),
+        run_completion(completion("weak", grid=({"product": 4},)), three, lambda: three),
+        run_completion(completion("good", grid=({"product": 2},)), three, lambda: three),
     ]
-    rows = completion_rows(entries, n_resamples=300, seed=3)
+    rows = judged_rows(entries, n_resamples=300, seed=3)
     (compared,) = [row for row in rows if row.ratio_to]
     assert (compared.name, compared.ratio_to, compared.ratio) == ("mine", "good", 3.0)
     own = {row.name: row for row in rows if row.figure == "basket.recall@10" and not row.ratio_to}
     assert {name: row.value for name, row in own.items()} == {"mine": 0.75, "weak": 0, "good": 0.25}
     assert own["mine"].interval_95 == (0.5, 1.0)
     assert {row.unit for row in rows if row.figure.endswith("_s")} == {"s"}
+
+
+def test_what_is_on_record_is_not_tried_again(three: HiddenProducts) -> None:
+    def never() -> HiddenProducts:
+        raise AssertionError("on record")
+
+    known = Tuned({"basket": {"product": 1}}, {"basket": 0.4}, 3, 9.0, is_recorded=True)
+    grid = tuple({"product": product} for product in (4, 1, 2))
+    done = run_completion(completion("peer", grid=grid, validate=completion("x").fit, recorded=known), three, never)
+    assert done.values[FIGURE].tolist() == [0.5, 1]
+    assert (done.method.n_tried, done.method.recorded, done.costs["tuning_cpu_s"]) == (3, True, 9.0)

@@ -1,11 +1,11 @@
 """Whole contests on a made-up village: who takes part, on which lines, and what comes out."""
 
-from datetime import UTC, datetime
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from configs.settings import Settings
-from training.contest.job import run_contest
+from training.contest.errors import NobodyContends
 from training.contest.result import Contest
 from training.errors import NoChampion
 from training.peers.errors import PeerUnknown
@@ -13,22 +13,12 @@ from training.peers.errors import PeerUnknown
 CUTOFF = datetime(2025, 4, 14, tzinfo=UTC)
 
 
-def hold(settings: Settings, **changes: object) -> Contest:
-    asked = {"task": "lists", "train_until": CUTOFF, "peers": [], "version": None, "progress": lambda _: None}
-    return run_contest(settings, **{**asked, **changes})  # type: ignore[arg-type]
-
-
 @pytest.fixture(scope="module")
-def lists(village: Settings) -> Contest:
+def lists(hold: Callable[..., Contest]) -> Contest:
     told: list[str] = []
-    contest = hold(village, peers=["personal_frequency", "tifu_knn", "sasrec"], progress=told.append)
+    contest = hold(told.append, peers=["personal_frequency", "tifu_knn", "sasrec"])
     assert any("TIFU-KNN" in line for line in told)
     return contest
-
-
-@pytest.fixture(scope="module")
-def baskets(village: Settings) -> Contest:
-    return hold(village, task="basket")
 
 
 def test_ours_and_the_peers_take_part_and_who_cannot_is_named(lists: Contest) -> None:
@@ -46,6 +36,12 @@ def test_peers_are_tuned_and_ours_is_not_told_as_tuned(lists: Contest) -> None:
     assert tried["personal_frequency"] > 1
     assert lists.value("tifu_knn", "tuning_cpu_s").value > 0
     assert lists.value("two-tower", "tuning_cpu_s").value == 0
+    tuned = {method.name: (method.validated_from, method.validated_until) for method in lists.ranked}
+    assert tuned == {
+        "two-tower": (None, None),
+        "personal_frequency": (CUTOFF - timedelta(days=7), CUTOFF),
+        "tifu_knn": (CUTOFF - timedelta(days=7), CUTOFF),
+    }
 
 
 def test_favourites_are_found_again(lists: Contest) -> None:
@@ -60,23 +56,21 @@ def test_the_window_and_the_people_are_told(lists: Contest) -> None:
     assert any(note.startswith("1 of the judged did not agree") for note in lists.notes)
 
 
-def test_baskets_are_completed_by_ours_and_four_peers(baskets: Contest) -> None:
-    assert [method.name for method in baskets.ranked if method.ours] == ["two-tower-basket", "two-tower-customer"]
-    assert len(baskets.ranked) == 6
-    assert baskets.n_judged == 23  # one refused personalisation
-    for method in baskets.ranked:
-        assert 0 <= baskets.value(method.name, "basket.recall@10").value <= 1
-    assert baskets.value("personal_frequency", "basket.recall@10").value > 0.5
+def test_peers_can_be_compared_without_ours(hold: Callable[..., Contest]) -> None:
+    alone = hold(peers=["popularity"], ours=False)
+    assert [method.name for method in alone.ranked] == ["popularity"]
+    with pytest.raises(NobodyContends, match="--no-ours"):
+        hold(ours=False)
 
 
-def test_an_unknown_peer_is_refused_before_anything_begins(village: Settings) -> None:
+def test_an_unknown_peer_is_refused_before_anything_begins(hold: Callable[..., Contest]) -> None:
     def progress(line: str) -> None:
         raise AssertionError(line)
 
     with pytest.raises(PeerUnknown, match="nobody"):
-        hold(village, peers=["nobody"], progress=progress)
+        hold(progress, peers=["nobody"])
 
 
-def test_without_a_champion_there_is_no_recipe_of_one(village: Settings) -> None:
+def test_without_a_champion_there_is_no_recipe_of_one(hold: Callable[..., Contest]) -> None:
     with pytest.raises(NoChampion):
-        hold(village, version="champion")
+        hold(version="champion")

@@ -36,3 +36,13 @@ def test_baskets_have_one_panel(contest: Contest) -> None:
     drawn = picture(contest.model_copy(update={"discipline": "basket", "rows": rows}))
     assert "recall@10" in drawn
     assert "NDCG" not in drawn
+
+
+def test_cold_ground_has_three_panels(contest: Contest) -> None:
+    names = ("new_products.recall@100", "beginners.novel.ndcg@20", "session.recall@10")
+    first = contest.rows[0]
+    rows = tuple(first.model_copy(update={"figure": name}) for name in names)
+    drawn = picture(contest.model_copy(update={"discipline": "cold", "rows": rows}))
+    for words in ("New products, recall@100", "One to three baskets", "Three products of a basket"):
+        assert words in drawn
+    assert "POP" not in drawn  # measured in none of them

@@ -1,5 +1,7 @@
 """A contest as tables and as a page."""
 
+from datetime import timedelta
+
 from training.contest.result import Contest
 from training.contest.tables import markdown, tables
 
@@ -63,3 +65,36 @@ def test_baskets_have_one_table_of_their_own(contest: Contest) -> None:
     assert table["MINE (ours)"] == {
         "method": "MINE (ours)", "recall@10": "0.3100", "95%": "0.3000 to 0.3200", "over the best peer": "–"
     }  # fmt: skip
+
+
+def test_ours_over_the_best_peer_is_told_for_every_figure_and_task(contest: Contest) -> None:
+    (table,) = [table for table in tables(contest) if table.title.startswith("Ours over")]
+    assert table.columns == ("method", "task", "NDCG@10", "NDCG@20", "recall@100")
+    assert table.rows == (
+        ("MINE (ours)", "all", "–", "+24.0% [+20.0%, +28.0%] POP", "–"),
+        ("MINE (ours)", "novel", "–", "–", "–"),
+    )
+
+
+def test_the_days_that_chose_are_told_and_whether_they_are_on_record(contest: Contest) -> None:
+    days = {"validated_from": contest.train_until - timedelta(days=14), "validated_until": contest.train_until}
+    fresh = contest.methods[1].model_copy(update=days)
+    old = fresh.model_copy(update={"name": "old", "title": "OLD", "recorded": True})
+    table = cells(contest.model_copy(update={"methods": (contest.methods[0], fresh, old)}), "Tuning, time and memory")
+    assert table["MINE (ours)"]["on"] == "–"
+    assert table["POP"]["on"] == "2017-02-15 to 2017-03-01"
+    assert table["OLD"]["on"] == "2017-02-15 to 2017-03-01, on record"
+
+
+def test_each_heat_on_cold_ground_has_a_table_of_those_who_took_part(contest: Contest) -> None:
+    first, second, _, _, other, _, _ = contest.rows
+    rows = (
+        first.model_copy(update={"figure": "new_products.recall@10"}),
+        second.model_copy(update={"figure": "new_products.recall@10"}),
+        other.model_copy(update={"figure": "session.recall@10"}),
+    )
+    cold = contest.model_copy(update={"discipline": "cold", "rows": rows})
+    new = cells(cold, "Products first sold in the window")
+    assert list(new) == ["MINE (ours)"]
+    assert new["MINE (ours)"]["over the best peer"].startswith("recall@10 +24.0% [+20.0%, +28.0%] POP; NDCG@20 –")
+    assert list(cells(cold, "Visitors known by three products of a basket")) == ["POP"]

@@ -11,10 +11,9 @@ from configs.settings import Settings
 from features.ingest import ingest_files
 from privacy.consent import MODEL_TRAINING, PERSONALIZATION, ConsentLedger
 from privacy.state import open_state
-from training.experiments.assignment import arm_of, switch_back_arm
+from training.experiments.assignment import ARMS, arm_of, switch_back_arm
 from training.experiments.errors import ExperimentNotBegun, ExperimentUnknown, TooFewUnits
 from training.experiments.jobs import (
-    ARMS,
     NO_ARM,
     arm_of_customer,
     arm_of_store,

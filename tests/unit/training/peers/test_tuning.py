@@ -10,6 +10,7 @@ import pytest
 from configs.loading import load_settings
 from training.baselines import Ranked, Task
 from training.peers.data import PeerData
+from training.peers.errors import PeerUnfinished
 from training.peers.line_up import Peer, Point, line_up
 from training.peers.tuning import TunedPeer, Validation, tune
 
@@ -66,18 +67,20 @@ def test_nothing_from_the_cut_off_on_counts(shopping: pd.DataFrame) -> None:
     later = shopping.assign(event_timestamp=shopping["event_timestamp"] + timedelta(days=60), basket_id="later")
     both = validation_of(pd.concat([shopping, later]))
     alone = validation_of(shopping)
-    assert tune(LADDERS, both).values == tune(LADDERS, alone).values
+    assert tune(LADDERS, both, BENCH).values == tune(LADDERS, alone, BENCH).values
     assert both.data.n_baskets.tolist() == alone.data.n_baskets.tolist()
 
 
 def test_the_best_point_of_each_task_is_chosen(validation: Validation) -> None:
-    tuned = tune(LADDERS, validation)
+    tuned = tune(LADDERS, validation, BENCH)
     for task in ("all", "novel"):
         values = [validation.judge(Ladder(validation.data, point), task) for point in LADDERS.grid]
         assert len(set(values)) > 1
         assert tuned.values[task] == max(values)
         assert tuned.chosen[task] == LADDERS.grid[int(np.argmax(values))]
     assert tuned.n_tried == 5
+    assert tuned.validated == (CUTOFF - timedelta(days=BENCH.validation_days), CUTOFF)
+    assert not tuned.is_recorded
     assert tuned.cpu_s >= 0
 
 
@@ -85,7 +88,7 @@ def test_a_single_point_is_not_tried(validation: Validation) -> None:
     def fit(_: PeerData, __: Point) -> Ladder:
         raise AssertionError("nothing to choose from")
 
-    tuned = tune(Peer("one", "one", fit, ({"first": 3},)), validation)
+    tuned = tune(Peer("one", "one", fit, ({"first": 3},)), validation, BENCH)
     assert tuned.chosen == {"all": {"first": 3}, "novel": {"first": 3}}
     assert (tuned.n_tried, tuned.cpu_s) == (0, 0)
 
@@ -120,3 +123,21 @@ def test_equal_points_are_fitted_once_and_others_apart(shopped: PeerData) -> Non
     assert fits[1:] == [{"first": 1}, {"first": 2}]
     expected = Ladder(shopped, {"first": 2}).rank(["p3"], task="novel", k=5)[0]
     assert apart.rank(["p3"], task="novel", k=5)[0].tolist() == expected.tolist()
+
+
+@pytest.mark.parametrize("n_in_time", [0, 2])
+def test_a_peer_whose_time_runs_out_keeps_what_it_tried(validation: Validation, n_in_time: int) -> None:
+    def fit(data: PeerData, point: Point) -> Ladder:
+        if point["first"] >= n_in_time:
+            raise PeerUnfinished(name="ladder", limit_s=1, setting="bench.peer_max_cpu_s")
+        return Ladder(data, point)
+
+    peer = Peer("ladder", "ladder", fit, LADDERS.grid)
+    if not n_in_time:
+        with pytest.raises(PeerUnfinished):
+            tune(peer, validation, BENCH)
+        return
+    tuned = tune(peer, validation, BENCH)
+    assert tuned.n_tried == 2
+    values = [validation.judge(Ladder(validation.data, point), "all") for point in LADDERS.grid[:2]]
+    assert tuned.values["all"] == max(values)

@@ -41,7 +41,9 @@ def make_histories() -> MakeHistories:
     return histories_of
 
 
-def histories_of(customers: Sequence[Sequence[tuple[int, int, float, float]]]) -> Histories:
+def histories_of(
+    customers: Sequence[Sequence[tuple[int, int, float, float]]], stores: Sequence[str] | None = None
+) -> Histories:
     """The same, for fixtures of the session."""
     rows = [entry for customer in customers for entry in customer]
     pairs = np.zeros((len(rows), len(PAIR_FIELDS)), dtype=np.float32)
@@ -55,6 +57,7 @@ def histories_of(customers: Sequence[Sequence[tuple[int, int, float, float]]]) -
         profiles=np.tile(np.arange(1, len(PROFILE_FIELDS) + 1, dtype=np.float32), (len(customers), 1)),
         session_offsets=np.zeros(len(customers) + 1, dtype=np.int64),
         session_idx=np.empty(0, dtype=np.int64),
+        stores=np.array([""] * len(customers) if stores is None else stores),
     )
 
 
@@ -165,7 +168,7 @@ def sales_log(town: Lake, customer_ids: list[str]) -> SalesLog:
 
 
 @pytest.fixture(scope="session")
-def histories(purchases: pd.DataFrame, shelf: Catalogue, customer_ids: list[str]) -> Histories:
+def histories(purchases: pd.DataFrame, shelf: Catalogue, customer_ids: list[str], home_stores: list[str]) -> Histories:
     """Everybody as of the moment, counted line by line."""
     known = purchases[purchases["event_timestamp"] < MOMENT]
     people = []
@@ -178,7 +181,7 @@ def histories(purchases: pd.DataFrame, shelf: Catalogue, customer_ids: list[str]
                 (int(shelf.index_of([str(product_id)])[0]), len(lines), float(days.min()), float(days.max()))
             )
         people.append(sorted(entries, key=lambda entry: (entry[2], entry[0])))
-    return histories_of(people)
+    return histories_of(people, home_stores)
 
 
 @pytest.fixture(scope="session")
@@ -209,12 +212,11 @@ def bought_next(purchases: pd.DataFrame, shelf: Catalogue, customer_ids: list[st
 def examples(
     moment: Moment,
     histories: Histories,
-    home_stores: list[str],
     bought_next: sparse.csr_array,
     ranker_settings: RankerSettings,
 ) -> Examples:
     """Every candidate of the town."""
-    return draw_examples(moment, histories, home_stores, bought_next, ranker_settings, seed=1)
+    return draw_examples(moment, histories, bought_next, ranker_settings, seed=1)
 
 
 @pytest.fixture(scope="session")

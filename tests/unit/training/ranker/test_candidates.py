@@ -25,8 +25,8 @@ def _shopper(held: list[int], session: list[int] | None = None) -> Shopper:
 @pytest.fixture
 def interests(moment: Moment) -> Interests:
     """Every retriever wants another order of the eight products."""
-    scores = np.stack([np.roll(np.arange(8.0), shift) for shift in range(len(RETRIEVERS))])
-    return Interests(scores, np.zeros(8), np.zeros(moment.content.n_codes("product_type")))
+    scores = np.stack([np.roll(np.arange(8, dtype=np.float32), shift) for shift in range(len(RETRIEVERS))])
+    return Interests(scores, np.zeros(8, dtype=np.float32), np.zeros(moment.content.n_codes("product_type")))
 
 
 def _choose(

@@ -17,6 +17,12 @@ def test_shares_of_stores_add_up(moment: Moment) -> None:
     assert moment.share_of_store(1) == moment.store_shares[1]
 
 
+def test_columns_read_for_everybody_are_the_figures(moment: Moment) -> None:
+    for column, name in ((moment.log_buyers, "log_buyers_14d"), (moment.share_of_type, "share_of_type")):
+        np.testing.assert_array_equal(column, moment.figures[:, PRODUCT_FIELDS.index(name)])
+        assert column.flags.c_contiguous
+
+
 def test_taste_inputs_are_decayed_baskets_by_kind(moment: Moment, histories: Histories) -> None:
     shopper = Shopper.of(histories, 3, 0)
     fields, values = moment.taste_inputs(shopper)

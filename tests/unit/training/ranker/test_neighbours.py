@@ -39,6 +39,15 @@ def test_interest_is_a_weighted_sum_of_rows() -> None:
     np.testing.assert_allclose(scores, [3.0, 1.0, 0.5 - 3.0])
 
 
+def test_several_ways_of_counting_at_once_are_each_alone() -> None:
+    fitted = fit_neighbours(sparse.csr_array(_HELD), regularization=0.7, n_kept=3)
+    held, amounts = np.array([4, 0, 2]), np.array([[1.0, 0.5], [2.0, 0.0], [0.25, 3.0]])
+    together = fitted.interest(held, amounts)
+    assert together.shape == (5, 2)
+    for way in range(2):
+        np.testing.assert_array_equal(together[:, way], fitted.interest(held, amounts[:, way]))
+
+
 def test_nothing_held_says_nothing() -> None:
     fitted = fit_neighbours(sparse.csr_array(_HELD), regularization=0.7, n_kept=2)
     assert not fitted.interest(np.empty(0, dtype=np.int64), np.empty(0)).any()

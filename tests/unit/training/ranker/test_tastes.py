@@ -34,7 +34,9 @@ def test_rank_bounds_the_size(rank: int) -> None:
 
 def test_nothing_known_says_nothing() -> None:
     tastes = fit_tastes(sparse.csr_array(_KNOWN), [sparse.csr_array(_WANTED)], regularization=0.5, rank=2)
-    assert not tastes.interest(np.empty(0, dtype=np.int64), np.empty(0)).any()
+    said = tastes.interest(np.empty(0, dtype=np.int64), np.empty(0))
+    assert said.shape == (1, 2)
+    assert not said.any()
 
 
 def test_kinds_of_purchases_do_not_mix() -> None:

@@ -34,7 +34,6 @@ def test_every_candidate_is_labelled_by_what_was_bought(
 def test_drawn_negatives_stand_for_the_rest(
     moment: Moment,
     histories: Histories,
-    home_stores: list[str],
     bought_next: sparse.csr_array,
     ranker_settings: RankerSettings,
 ) -> None:
@@ -42,13 +41,13 @@ def test_drawn_negatives_stand_for_the_rest(
         name: getattr(ranker_settings, name).model_copy(update={"negative_share": 0.5}) for name in ("repeat", "novel")
     }
     settings = ranker_settings.model_copy(update=few)
-    drawn = draw_examples(moment, histories, home_stores, bought_next, settings, seed=3)
+    drawn = draw_examples(moment, histories, bought_next, settings, seed=3)
     assert drawn.label.sum() == bought_next.sum()
     assert (drawn.weight[drawn.label] == 1).all()
     assert (drawn.weight[~drawn.label] == 2).all()
     n_pairs = len(histories) * len(moment.catalogue)
     assert 0.6 * n_pairs < drawn.weight.sum() < 1.4 * n_pairs
-    again = draw_examples(moment, histories, home_stores, bought_next, settings, seed=3)
+    again = draw_examples(moment, histories, bought_next, settings, seed=3)
     np.testing.assert_array_equal(again.features, drawn.features)
 
 
@@ -63,7 +62,8 @@ def test_people_without_history_teach_nothing(
         nobody.profiles,
         nobody.session_offsets,
         nobody.session_idx,
+        nobody.stores,
     )
     targets = sparse.csr_array((2, len(moment.catalogue)), dtype=bool)
-    drawn = draw_examples(moment, blank, ["", ""], targets, ranker_settings, seed=1)
+    drawn = draw_examples(moment, blank, targets, ranker_settings, seed=1)
     assert drawn.features.shape == (0, len(FEATURES))

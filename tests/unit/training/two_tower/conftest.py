@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 import pytest
 import torch
 
@@ -16,9 +15,10 @@ from configs.loading import load_settings
 from configs.settings import Settings
 from features.ingest import ingest_files
 from privacy.keys import write_secret
+from tests.unit.training.conftest import SHELF, Row, make_row, make_table
 from training.catalogue import Catalogue, build_catalogue
 from training.feature_rows import customer_rows
-from training.histories import PAIR_FIELDS, PROFILE_FIELDS, Histories, from_arrow
+from training.histories import Histories, from_arrow
 from training.two_tower.fit import Fitted, TrainingData, fit, snapshot_times
 from training.two_tower.products import NUMERIC_FIELDS
 from training.two_tower.repeat_head import RepeatHead
@@ -27,13 +27,8 @@ from training.two_tower.sources import Sources, prepare_sources
 from training.two_tower.together import N_COMPANIONS
 from training.two_tower.towers import Shape, TwoTower
 
-Row = dict[str, Any]
-MakeRow = Callable[..., Row]
 MakeHistories = Callable[..., Histories]
 
-_SHELF = ("beer", "bread", "chips", "eggs", "jam", "milk", "salt", "tea")  # positions 0 to 7
-_PURCHASE_TYPES = {"n_baskets": pa.int64()}
-_PROFILE = (10, 6, 2, 25.5, 12.75, 3.0, 7.5, 90.0)
 
 _TRAIN_UNTIL = datetime(2025, 5, 12, tzinfo=UTC)
 _SMALL = (
@@ -62,50 +57,6 @@ def _one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(n_threads)
-
-
-@pytest.fixture
-def shelf() -> Catalogue:
-    """Beer 0, bread 1, chips 2, eggs 3, jam 4, milk 5, salt 6, tea 7."""
-    return Catalogue(np.array(_SHELF))
-
-
-def make_row(bought: Sequence[str] = (), *, session: Sequence[str] = (), **profile: float | None) -> Row:
-    """One customer's features: the first product bought lately and often, each later one less so."""
-    ages = [2.0 + 5 * i for i in range(len(bought))]
-    counts = [max(5 - i, 1) for i in range(len(bought))]
-    return {
-        "product_ids": list(bought),
-        "n_baskets": counts,
-        "decayed_short": [n * 2 ** (-age / 30) for n, age in zip(counts, ages, strict=True)],
-        "decayed_long": [n * 2 ** (-age / 90) for n, age in zip(counts, ages, strict=True)],
-        "days_since_last": ages,
-        "days_since_first": [age + 20 * (n - 1) for n, age in zip(counts, ages, strict=True)],
-        "session_product_ids": list(session),
-        **dict(zip(PROFILE_FIELDS, _PROFILE, strict=True)),
-        **profile,
-    }
-
-
-def make_table(rows: Sequence[Row | None]) -> pa.Table:
-    """The same rows as the feature store gives them for training; None is a customer it does not know."""
-    lists = {field: pa.list_(_PURCHASE_TYPES.get(field, pa.float64())) for field in PAIR_FIELDS}
-    ids = {field: pa.list_(pa.string()) for field in ("product_ids", "session_product_ids")}
-    types: dict[str, Any] = {**ids, **lists, **dict.fromkeys(PROFILE_FIELDS, pa.float64())}
-    columns = {name: [None if row is None else row[name] for row in rows] for name in types}
-    return pa.table({name: pa.array(values, types[name]) for name, values in columns.items()})
-
-
-@pytest.fixture
-def row_of() -> MakeRow:
-    """Make one customer's features."""
-    return make_row
-
-
-@pytest.fixture
-def table_of() -> Callable[[Sequence[Row | None]], pa.Table]:
-    """Make a table of customers' features."""
-    return make_table
 
 
 @pytest.fixture
@@ -155,7 +106,7 @@ def make_scorer(n_products: int, product_ids: Sequence[str], *, seed: int = 3, d
 @pytest.fixture
 def scorer() -> Scorer:
     """Eight products, random weights; popularity 0, 3, 6, 1, 4, 7, 2, 5."""
-    return make_scorer(len(_SHELF), _SHELF)
+    return make_scorer(len(SHELF), SHELF)
 
 
 @pytest.fixture

@@ -34,7 +34,7 @@ def ranked(bundle: Bundle, settings: Settings) -> AuditLists:
 
 
 def written(fitted: Fitted, directory: Path, train_until: datetime) -> Bundle:
-    tensors, arrays, frames = bundle_parts(fitted.scorer)
+    tensors, arrays, frames, texts = bundle_parts(fitted.scorer)
     facts = ManifestFacts(
         trained_at=datetime(2026, 1, 1, tzinfo=UTC),
         train_until=train_until,
@@ -48,7 +48,7 @@ def written(fitted: Fitted, directory: Path, train_until: datetime) -> Bundle:
     )
     parts: dict[str, Any] = {"tensors": tensors, "arrays": arrays, "frames": frames}
     return write_bundle(
-        bundle_directory(directory, "two-tower", "1"), name="two-tower", version="1", facts=facts, texts={}, **parts
+        bundle_directory(directory, "two-tower", "1"), name="two-tower", version="1", facts=facts, texts=texts, **parts
     )
 
 

@@ -18,8 +18,9 @@ from training.manifest import ManifestFacts
 from training.two_tower.backtest import ServedFallback
 from training.two_tower.bundling import bundle_parts
 from training.two_tower.exposure import FRAME, SUPPLIER_CLASS, SupplierExposure
+from training.two_tower.pairs import Pairs
 from training.two_tower.recommender import TwoTowerRecommender
-from training.two_tower.scorer import Pairs, Scorer
+from training.two_tower.scorer import Scorer
 
 NONE: npt.NDArray[np.int64] = np.empty(0, dtype=np.int64)
 TASKS: tuple[Task, ...] = ("all", "novel")
@@ -165,9 +166,9 @@ def test_a_bundle_from_before_there_was_room_loads_without(
 
 def _bundled(scorer: Scorer, facts_of: Callable[..., ManifestFacts], folder: Path) -> Bundle:
     directory = bundle_directory(folder, "two-tower", "1")
-    tensors, arrays, frames = bundle_parts(scorer)
+    tensors, arrays, frames, texts = bundle_parts(scorer)
     parts: dict[str, Any] = {"tensors": tensors, "arrays": arrays, "frames": frames}
-    return write_bundle(directory, name="two-tower", version="1", facts=facts_of(), texts={}, **parts)
+    return write_bundle(directory, name="two-tower", version="1", facts=facts_of(), texts=texts, **parts)
 
 
 @pytest.mark.parametrize("task", TASKS)

@@ -43,8 +43,8 @@ def snapshot_of(scorer: Scorer, histories: Histories, later: Sequence[Iterable[i
     for customer, products in enumerate(later):
         targets[customer, list(products)] = True
     bought = sparse.csr_array(seen, shape=shape)
-    moment, stores = datetime(2025, 5, 1, tzinfo=UTC), np.array(["s1"] * len(histories))
-    return Snapshot(moment, histories, scorer.numeric.numpy().copy(), bought, sparse.csr_array(targets), stores)
+    moment = datetime(2025, 5, 1, tzinfo=UTC)
+    return Snapshot(moment, histories, scorer.numeric.numpy().copy(), bought, sparse.csr_array(targets))
 
 
 @pytest.fixture
@@ -107,7 +107,7 @@ def test_purchases_count_by_their_customer_s_group_in_training_and_alike_in_vali
     scorer: Scorer, snapshot: Snapshot, logged: dict[str, float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stores = np.array(["s1", "s2", "s3", "s3", "s3", "s2", "s3"])
-    snapshot = dataclasses.replace(snapshot, stores=stores)
+    snapshot = dataclasses.replace(snapshot, histories=dataclasses.replace(snapshot.histories, stores=stores))
     settings = two_tower(group_reweighting=GroupReweightingSettings(by="store", strength=1.0))
     module = TwoTowerModule(towers_of(scorer), [snapshot], snapshot, scorer.content, settings).eval()
     monkeypatch.setattr(module, "log", lambda name, value, **_: logged.update({name: value.item()}))

@@ -164,7 +164,7 @@ def test_it_comes_back_from_its_bundle_and_ranks_identically(
     private_scorer: Scorer, facts_of: Callable[..., ManifestFacts], tmp_path: Any, row_of: Callable[..., dict[str, Any]]
 ) -> None:
     directory = bundle_directory(tmp_path, "two-tower", "1")
-    tensors, arrays, frames = bundle_parts(private_scorer)
+    tensors, arrays, frames, texts = bundle_parts(private_scorer)
     assert set(tensors) == {
         "model.adapter.weight",
         "model.constants",
@@ -175,7 +175,7 @@ def test_it_comes_back_from_its_bundle_and_ranks_identically(
         "head.constants",
     }
     parts: dict[str, Any] = {"tensors": tensors, "arrays": arrays, "frames": frames}
-    write_bundle(directory, name="two-tower", version="1", facts=facts_of(), texts={}, **parts)
+    write_bundle(directory, name="two-tower", version="1", facts=facts_of(), texts=texts, **parts)
     loaded = Scorer.load(Bundle.open(directory))
     row = row_of(["milk", "beer"], session=["tea"])
     for task in TASKS:

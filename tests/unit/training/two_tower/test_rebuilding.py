@@ -11,7 +11,7 @@ from training.two_tower.towers import TwoTower
 
 
 def test_other_versions_are_rebuilt_as_they_were(scorer: Scorer) -> None:
-    tensors, arrays, _ = bundle_parts(scorer)
+    tensors, arrays, _, _ = bundle_parts(scorer)
     model, head = rebuild({name: tensor.numpy() for name, tensor in tensors.items()}, arrays["content"])
     assert isinstance(model, TwoTower)
     assert isinstance(head, RepeatHead)

@@ -23,6 +23,7 @@ def one_pair(*, n_baskets_total: float, **past: float) -> Histories:
         profiles=profiles,
         session_offsets=np.array([0, 0]),
         session_idx=np.empty(0, dtype=np.int64),
+        stores=np.array([""]),
     )
 
 

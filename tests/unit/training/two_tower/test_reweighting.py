@@ -1,6 +1,7 @@
 """Weights of training customers, against counting by hand."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Literal
 
@@ -30,7 +31,8 @@ def snapshot_of(histories: Histories, n_first: Sequence[int], stores: Sequence[s
     bought[:, 5] = True
     moment = datetime(2025, 5, 1, tzinfo=UTC)
     arrays = sparse.csr_array(bought), sparse.csr_array(targets)
-    return Snapshot(moment, histories, np.zeros((8, 1), dtype=np.float32), *arrays, np.array(stores))
+    at_home = replace(histories, stores=np.array(stores))
+    return Snapshot(moment, at_home, np.zeros((8, 1), dtype=np.float32), *arrays)
 
 
 @pytest.fixture
@@ -63,7 +65,7 @@ def test_light_shoppers_count_for_more_until_every_third_has_the_same_say(snapsh
 def test_small_stores_count_for_more(snapshot: Snapshot) -> None:
     weights = customer_weights([snapshot], settings("store"))[0]
     by_store = {"s1": weights[1], "s2": weights[2], "s3": weights[0]}
-    assert weights.tolist() == [by_store[store] for store in snapshot.stores]
+    assert weights.tolist() == [by_store[store] for store in snapshot.histories.stores]
     assert [float(by_store[name] * n) for name, n in (("s1", 1), ("s2", 3), ("s3", 9))] == pytest.approx([13 / 3] * 3)
 
 

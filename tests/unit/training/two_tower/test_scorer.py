@@ -17,8 +17,9 @@ from training.manifest import ManifestFacts
 from training.two_tower import scorer as scorer_module
 from training.two_tower.bundling import bundle_parts
 from training.two_tower.fit import Fitted
+from training.two_tower.pairs import Ranking
 from training.two_tower.repeat_head import RepeatHead
-from training.two_tower.scorer import PRODUCT_NUMBERS, PRODUCT_TEXTS, Ranking, Scorer
+from training.two_tower.scorer import PRODUCT_NUMBERS, PRODUCT_TEXTS, Scorer
 
 Row = dict[str, Any]
 MakeRow = Callable[..., Row]
@@ -57,9 +58,9 @@ def test_a_scorer_comes_back_from_its_bundle_and_ranks_identically(
 ) -> None:
     scorer = fitted.scorer
     directory = bundle_directory(tmp_path, "two-tower", "1")
-    tensors, arrays, frames = bundle_parts(scorer)
+    tensors, arrays, frames, texts = bundle_parts(scorer)
     parts: dict[str, Any] = {"tensors": tensors, "arrays": arrays, "frames": frames}
-    write_bundle(directory, name="two-tower", version="1", facts=facts_of(), texts={}, **parts)
+    write_bundle(directory, name="two-tower", version="1", facts=facts_of(), texts=texts, **parts)
     loaded = Scorer.load(Bundle.open(directory))
     assert loaded.catalogue.product_ids.tolist() == scorer.catalogue.product_ids.tolist()
     for name in (*PRODUCT_TEXTS, *PRODUCT_NUMBERS):
@@ -93,6 +94,7 @@ def test_one_customer_alone_ranks_as_in_a_batch(fitted: Fitted, town: Any, task:
         profiles=np.concatenate([part.profiles for part in parts]),
         session_offsets=np.zeros(len(parts) + 1, dtype=np.int64),
         session_idx=NONE,
+        stores=np.full(len(parts), ""),
     )
     pairs = scorer.score(batch, task=task)
     for customer, row in enumerate(rows):

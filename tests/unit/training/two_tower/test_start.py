@@ -24,8 +24,8 @@ def snapshot_of(histories: Histories, n_products: int = 8) -> Snapshot:
         shape=(len(histories), n_products),
     )
     numeric = np.random.default_rng(len(histories)).normal(size=(n_products, len(NUMERIC_FIELDS))).astype(np.float32)
-    moment, stores = datetime(2025, 5, 1, tzinfo=UTC), np.array(["s1"] * len(histories))
-    return Snapshot(moment, histories, numeric, bought, sparse.csr_array(bought.shape), stores)
+    moment = datetime(2025, 5, 1, tzinfo=UTC)
+    return Snapshot(moment, histories, numeric, bought, sparse.csr_array(bought.shape))
 
 
 @pytest.fixture

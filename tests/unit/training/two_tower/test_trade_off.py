@@ -123,11 +123,11 @@ def bundle_with(facts_of: Callable[..., ManifestFacts], town: Any, tmp_path: Pat
     """Bundle a scorer as of the town's cut-off."""
 
     def make(scorer: Scorer, version: str) -> Bundle:
-        tensors, arrays, frames = bundle_parts(scorer)
+        tensors, arrays, frames, texts = bundle_parts(scorer)
         parts: dict[str, Any] = {"tensors": tensors, "arrays": arrays, "frames": frames}
         facts = facts_of(train_until=town.sources.train_until)
         directory = bundle_directory(tmp_path, "two-tower", version)
-        return write_bundle(directory, name="two-tower", version=version, facts=facts, texts={}, **parts)
+        return write_bundle(directory, name="two-tower", version=version, facts=facts, texts=texts, **parts)
 
     return make
 
