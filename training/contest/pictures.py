@@ -14,8 +14,8 @@ PANELS: Final = {
     "lists": {"all.ndcg@20": "All products, NDCG@20", "novel.ndcg@20": "Never bought before, NDCG@20"},
     "cold": {
         "new_products.recall@100": "New products, recall@100",
-        "beginners.novel.ndcg@20": "One to three baskets known, never bought, NDCG@20",
-        "session.recall@10": "Three products of a basket known, recall@10",
+        "beginners.novel.ndcg@20": "One to three baskets known, novel NDCG@20",
+        "session.recall@10": "Three products known, recall@10",
     },
     "basket": {"basket.recall@10": "One product hidden in each basket, recall@10"},
 }

@@ -102,7 +102,7 @@ def choose_candidates(
     if len(own) > n_bought:
         own = np.sort(own[np.argpartition(-shopper.long[own], n_bought)[:n_bought]])
     closed = np.zeros(len(moment.catalogue), dtype=bool) if allowed is None else ~allowed
-    closed[shopper.touched] = True
+    closed[shopper.held] = True
     new = _best_new(moment, interests, settings, share_new, closed) if share_new > 0 else np.empty(0, dtype=np.int64)
     ranks = np.zeros((len(own) + len(new), len(RETRIEVERS)), dtype=np.float32)
     order = np.argsort(-interests.scores[:, new], axis=1, kind="stable")  # (R, m)

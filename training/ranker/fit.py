@@ -33,6 +33,8 @@ def fit_heads(windows: Sequence[Examples], settings: RankerSettings) -> Heads:
 def _fit(
     head: str, windows: Sequence[Examples], bought: bool, trees: TreeSettings, settings: RankerSettings
 ) -> lightgbm.Booster:
+    if not windows:
+        raise NothingToLearn(head=head, n_positives=0, least=_LEAST_POSITIVES)
     rows = [window.is_bought == bought for window in windows]
     features = np.concatenate([window.features[kept] for window, kept in zip(windows, rows, strict=True)])
     label = np.concatenate([window.label[kept] for window, kept in zip(windows, rows, strict=True)])

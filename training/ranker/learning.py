@@ -9,6 +9,7 @@ import pandas as pd
 from configs.ranker import RankerSettings
 from features.store import Store
 from training.catalogue import Catalogue, build_catalogue
+from training.errors import CatalogueEmpty
 from training.feature_rows import customer_rows, product_rows
 from training.histories import Histories, from_arrow
 from training.ranker.fit import fit_heads
@@ -56,13 +57,15 @@ def fit_ranker(
         progress: Told each step in words.
 
     Raises:
-        CatalogueEmpty: If no product has enough buyers at a window.
-        NothingToLearn: If hardly any candidate was bought in the windows.
+        NothingToLearn: If hardly any candidate was bought in the windows, or none lies within the data.
     """
     windows = []
     for place, at in enumerate(window_moments(data.train_until, settings)):
         progress(f"ranker: purchases after {at:%Y-%m-%d}")
-        windows.append(_window(data, at, settings, seed=settings.seed + place))
+        try:
+            windows.append(_window(data, at, settings, seed=settings.seed + place))
+        except CatalogueEmpty:  # the data begin too late for this window, and for every earlier one
+            break
     progress("ranker: trees")
     heads = fit_heads(windows, settings)
     progress(f"ranker: what is known by {data.train_until:%Y-%m-%d}")

@@ -20,6 +20,7 @@ from training.evaluation_results import Evaluation
 from training.lineage import code_commit, lock_digest, lock_file, provenance
 from training.manifest import ManifestFacts, PrivacyStatement
 from training.model_card import model_card
+from training.ranker.errors import NothingToLearn
 from training.ranker.learning import RankerData, fit_ranker
 from training.ranker.sales import SalesLog
 from training.ranker.windows import window_moments
@@ -229,18 +230,29 @@ def _fit(
         callbacks=callbacks,
         progress=progress,
     )
+    scorer = _with_ranker(fitted.scorer, data, sources, settings, progress)
+    progress("re-ranking: room for suppliers")
+    exposure = fit_exposure(scorer, data, settings.two_tower, settings.fairness.suppliers)
+    return Fitted(scorer.with_exposure(exposure), fitted.n_epochs, fitted.figures | exposure.figures())
+
+
+def _with_ranker(
+    scorer: Scorer, data: TrainingData, sources: Sources, settings: Settings, progress: Progress
+) -> Scorer:
+    """Teach the second stage; where the data are too young for it, towers and head rank alone."""
     known = RankerData(
         store=data.store,
         log=SalesLog(sources.lake, data.customer_ids, data.train_until),
-        purchases=purchases,
+        purchases=data.purchases,
         customer_ids=data.customer_ids,
         train_until=data.train_until,
         min_buyers=settings.two_tower.min_buyers,
     )
-    scorer = fitted.scorer.with_ranker(fit_ranker(known, fitted.scorer.catalogue, settings.ranker, progress=progress))
-    progress("re-ranking: room for suppliers")
-    exposure = fit_exposure(scorer, data, settings.two_tower, settings.fairness.suppliers)
-    return Fitted(scorer.with_exposure(exposure), fitted.n_epochs, fitted.figures | exposure.figures())
+    try:
+        return scorer.with_ranker(fit_ranker(known, scorer.catalogue, settings.ranker, progress=progress))
+    except NothingToLearn as failure:
+        progress(f"ranker: none, towers and head rank alone: {failure}")
+        return scorer
 
 
 def _bundle(settings: Settings, sources: Sources, fitted: Fitted, evaluation: Evaluation, entry: ModelEntry) -> Bundle:

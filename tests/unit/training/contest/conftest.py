@@ -107,6 +107,12 @@ SMALL = (
     "evaluation.n_bootstrap=100",
     "bench.validation_days=7",
     "bench.max_baskets=100",
+    "ranker.target_days=7",
+    "ranker.step_days=7",
+    "ranker.repeat.n_windows=1",
+    "ranker.repeat.n_trees=10",
+    "ranker.novel.n_windows=1",
+    "ranker.novel.n_trees=10",
 )
 
 

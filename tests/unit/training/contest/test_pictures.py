@@ -43,6 +43,6 @@ def test_cold_ground_has_three_panels(contest: Contest) -> None:
     first = contest.rows[0]
     rows = tuple(first.model_copy(update={"figure": name}) for name in names)
     drawn = picture(contest.model_copy(update={"discipline": "cold", "rows": rows}))
-    for words in ("New products, recall@100", "One to three baskets", "Three products of a basket"):
+    for words in ("New products, recall@100", "One to three baskets", "Three products known"):
         assert words in drawn
     assert "POP" not in drawn  # measured in none of them

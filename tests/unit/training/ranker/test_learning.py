@@ -13,6 +13,7 @@ from features.columns import EVENT_TIMESTAMP
 from training.catalogue import Catalogue
 from training.feature_rows import customer_rows
 from training.histories import from_arrow
+from training.ranker.errors import NothingToLearn
 from training.ranker.learning import RankerData, fit_ranker
 from training.ranker.sales import SalesLog
 from training.ranker.windows import window_moments
@@ -65,3 +66,16 @@ def test_what_it_learnt_ranks_the_town(sources: Sources, shelf: Catalogue, one_w
         best = judged.candidates.product_idx[np.argsort(-judged.scores, kind="stable")[:4]]
         usual.append(np.isin(best, shopper.held).mean())
     assert np.mean(usual) > 0.9
+
+
+def test_windows_before_the_data_are_left_out_and_none_at_all_is_refused(
+    sources: Sources, shelf: Catalogue, one_window: RankerSettings
+) -> None:
+    known = sources.purchases[sources.purchases[EVENT_TIMESTAMP] < TRAIN_UNTIL]
+    data = _data(sources, known)
+    early = {name: getattr(one_window, name).model_copy(update={"n_windows": 3}) for name in ("repeat", "novel")}
+    reached = one_window.model_copy(update={"step_days": 300, **early})
+    expected = fit_ranker(data, shelf, one_window).heads.novel.model_to_string()
+    assert fit_ranker(data, shelf, reached).heads.novel.model_to_string() == expected
+    with pytest.raises(NothingToLearn, match="0 bought candidates"):
+        fit_ranker(data, shelf, one_window.model_copy(update={"target_days": 400}))

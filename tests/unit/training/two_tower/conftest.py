@@ -47,6 +47,12 @@ _SMALL = (
     "two_tower.head.batch_size=256",
     "evaluation.test_weeks=2",
     "evaluation.n_bootstrap=100",
+    "ranker.target_days=7",
+    "ranker.step_days=7",
+    "ranker.repeat.n_windows=1",
+    "ranker.repeat.n_trees=10",
+    "ranker.novel.n_windows=2",
+    "ranker.novel.n_trees=10",
 )
 
 

@@ -64,7 +64,8 @@ def test_the_bundle_opens_and_its_manifest_says_everything(town: Any, trained: T
     assert manifest.consent_digest == town.sources.consents.digest
     assert manifest.feature_service == "customer_v1"
     assert manifest.settings["two_tower"]["embedding_dim"] == 8
-    assert set(manifest.settings) == {"features", "two_tower", "evaluation", "fairness"}
+    assert set(manifest.settings) == {"features", "two_tower", "ranker", "evaluation", "fairness"}
+    assert bundle.has_text("ranker.json")
     suppliers = town.settings.fairness.suppliers
     assert manifest.settings["fairness"] == {"suppliers": suppliers.model_dump(mode="json")}
     assert manifest.metrics == trained.evaluation.headline()
