@@ -22,7 +22,6 @@ PRODUCT_PLACES: Final = frozenset({"similar", "together"})
 
 Rung = Literal["profile", "product", "basket", "popular"]
 
-_ALL_COMPANIONS: Final = 1000  # more than a model keeps of any product
 _NOTHING: Final = np.empty(0, dtype=np.int64)
 
 
@@ -150,36 +149,12 @@ def _asked(
         ranked = ranker.rank(situation.row, basket_idx=basket, allowed=mask, task=task, k=k, explain=explain)
         return picks_of(ranked)
     if name == "basket":
-        return _completing(ranker, situation.basket, mask, k) if len(situation.basket) else None
+        basket = situation.basket
+        return picks_of(ranker.rank_basket(basket, allowed=mask, k=k)) if len(basket) else None
     if situation.product is None:
         return None
     method = ranker.similar if name == "similar" else ranker.together
     return picks_of(method(situation.product, allowed=mask, k=k))
-
-
-def _completing(ranker: Ranker, basket: Positions, mask: Mask | None, k: int) -> list[Pick]:
-    """Rank by how much goes with all that is in a basket, then by what its owner may like."""
-    companions = _companions(ranker, basket, mask)[:k]
-    if len(companions) == k:
-        return companions
-    found = {pick.position for pick in companions}
-    others = picks_of(ranker.rank_basket(basket, allowed=mask, k=k))
-    return [*companions, *(pick for pick in others if pick.position not in found)][:k]
-
-
-def _companions(ranker: Ranker, basket: Positions, mask: Mask | None) -> list[Pick]:
-    """Add up how often each product shares baskets with those of one; because of the one it does so most with."""
-    lists = [ranker.together(product, allowed=mask, k=_ALL_COMPANIONS) for product in basket.tolist()]
-    products = np.concatenate([ranked.product_idx for ranked in lists])
-    scores = np.concatenate([ranked.scores for ranked in lists]).astype(np.float64)
-    because = np.concatenate([ranked.because_idx for ranked in lists])
-    strongest = np.lexsort((because, -scores, products))
-    found, first = np.unique(products[strongest], return_index=True)
-    together = np.bincount(np.searchsorted(found, products), weights=scores, minlength=len(found))
-    order = np.lexsort((found, -together)).tolist()
-    held = set(basket.tolist())
-    picks = (Pick(int(found[i]), float(together[i]), "together", int(because[strongest[first[i]]])) for i in order)
-    return [pick for pick in picks if pick.position not in held]
 
 
 def ladder(

@@ -19,10 +19,12 @@ from training.histories import Histories, Ints, from_products, from_row, with_se
 from training.ranker.bundling import load_ranker
 from training.ranker.causes import why
 from training.ranker.model import Judged, Ranker
+from training.top_k import NO_PRODUCT, top_k
 from training.two_tower.exposure import FRAME, SUPPLIER_CLASS, SupplierExposure
 from training.two_tower.pairs import CandidatePairs, Mask, Pairs, Ranking, pairs_of
 from training.two_tower.rebuilding import Head, Towers, rebuild
 from training.two_tower.repeat_head import bought_features, new_features, pair_features
+from training.two_tower.together import goes_with_all
 
 N_NEW_CANDIDATES: Final = 200  # never-bought products per customer that the repeat head judges; part of the model
 PRODUCT_TEXTS: Final = ("department", "category", "product_type", "brand", "manufacturer_id")
@@ -156,7 +158,10 @@ class Scorer:
         return Ranking(chosen, pairs.scores[:k], sources, because, causes)
 
     def rank_basket(self, basket_idx: Ints, *, allowed: Mask | None, k: int) -> Ranking:
-        """Rank for a basket alone: what is often bought with it first, then what its owner may like.
+        """Rank for a basket alone: what goes with all of it first, then what its owner may like.
+
+        Companions are ordered by the sum over the basket, with room for suppliers (test cut-off, one product of each
+        basket hidden, recall@10: .106 against .086 when the towers order them).
 
         Args:
             basket_idx: (b,) positions in the catalogue; unknown products are left out by the caller.
@@ -166,14 +171,20 @@ class Scorer:
         allowed = self._without(allowed, basket_idx)
         if not len(basket_idx):
             return self.rank_popular(allowed=allowed, k=k)
-        chosen = self.score(from_products(basket_idx), task="novel", allowed=allowed)
-        companions = self._together_idx[basket_idx]  # (b, J)
-        together = np.isin(chosen.product_idx, companions[companions != _NONE])
-        order = np.argsort(~together, kind="stable")[:k]
-        sources = tuple("together" if together[i] else "two_tower" for i in order)
-        product_idx = chosen.product_idx[order]
-        scores = chosen.scores[order] + together[order]  # companions rank above the rest by 1
-        return Ranking(product_idx, scores, sources, self._nearest(product_idx, basket_idx))
+        together, strongest = goes_with_all(basket_idx, *self.companions)
+        if self._room is not None:
+            together = together * self._room["novel"]
+        (goes_with,) = np.nonzero((together > 0) if allowed is None else (together > 0) & allowed)
+        goes_with = goes_with[np.lexsort((goes_with, -together[goes_with]))][:k]
+        others = self.score(from_products(basket_idx), task="novel", allowed=allowed)
+        further = np.flatnonzero(~np.isin(others.product_idx, goes_with))[: k - len(goes_with)]
+        liked = others.product_idx[further]
+        return Ranking(
+            np.concatenate([goes_with, liked]),
+            np.concatenate([1 + together[goes_with], others.scores[further]]).astype(np.float32),
+            ("together",) * len(goes_with) + ("two_tower",) * len(liked),
+            np.concatenate([strongest[goes_with], self._nearest(liked, basket_idx)]),
+        )
 
     def rank_popular(self, *, allowed: Mask | None, k: int) -> Ranking:
         """Rank by baskets of the recent window, with room for suppliers: the same list for everyone."""
@@ -189,9 +200,9 @@ class Scorer:
         scores[product_idx] = -np.inf
         if allowed is not None:
             scores[~allowed] = -np.inf
-        order = np.argsort(-scores, kind="stable")[:k]
-        order = order[np.isfinite(scores[order])]
-        return Ranking(order, scores[order], ("similar",) * len(order), np.full(len(order), product_idx))
+        (chosen,), (best,) = top_k(scores[None], k)
+        n = int((chosen != NO_PRODUCT).sum())
+        return Ranking(chosen[:n], best[:n], ("similar",) * n, np.full(n, product_idx))
 
     def together(self, product_idx: int, *, allowed: Mask | None, k: int) -> Ranking:
         """Rank products by how often they share a basket with one product, relative to how often they sell."""

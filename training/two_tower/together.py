@@ -14,6 +14,8 @@ _SHRINKAGE = 20.0  # baskets added to each product's own count, against high sco
 _NONE = -1
 _BLOCK = 2048
 
+Ints = npt.NDArray[np.int64]
+
 
 def basket_companions(
     purchases: pd.DataFrame, catalogue: Catalogue
@@ -49,3 +51,26 @@ def basket_companions(
             found[start + row, : len(order)] = others[order]
             scores[start + row, : len(order)] = cosine[order]
     return found, scores
+
+
+def goes_with_all(
+    basket_idx: Ints, companions: Ints, scores: npt.NDArray[np.float32]
+) -> tuple[npt.NDArray[np.float64], Ints]:
+    """Add up how well each product goes with those of a basket.
+
+    Args:
+        basket_idx: (b,) positions.
+        companions: (N, J) positions of each product's companions, -1 where there are fewer.
+        scores: (N, J) how well each goes with it.
+
+    Returns:
+        (N,) the sums, 0 for no companion, and (N,) the product of the basket that each goes with best, -1 for none.
+    """
+    found, strength = companions[basket_idx], scores[basket_idx]  # (b, J)
+    known = found != _NONE
+    n = len(companions)
+    best = np.full(n, _NONE, dtype=np.int64)
+    rising = np.argsort(strength[known], kind="stable")  # the last one written is the strongest
+    owners = np.broadcast_to(basket_idx[:, None], found.shape)[known]
+    best[found[known][rising]] = owners[rising]
+    return np.bincount(found[known], strength[known], n).astype(np.float64), best

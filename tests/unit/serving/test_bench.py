@@ -11,6 +11,7 @@ from serving.cli import bench
 from serving.cli.bench import show_benchmark, show_contest
 from training.benchmarks import Benchmark, BenchmarkRow
 from training.contest.result import Contest, Method
+from training.contest.wish import Wish
 
 
 @pytest.fixture
@@ -108,18 +109,19 @@ def test_the_command_hands_over_what_was_asked_and_keeps_what_was_found(
 ) -> None:
     asked: dict[str, Any] = {}
 
-    def run_contest(settings: Any, **wishes: Any) -> Contest:
-        asked.update(wishes)
+    def run_contest(wish: Wish, progress: Any) -> Contest:
+        asked.update(vars(wish))
         return contest
 
     monkeypatch.setattr("training.contest.job.run_contest", run_contest)
     root = [f"storage.root={tmp_path}"]
-    bench.recommend("2017-12-04", "lists", "ease,sasrec", "champion", None, "test", root, True)
+    bench.recommend("2017-12-04", "lists", "ease,sasrec", "champion", True, False, None, "test", root, True)
+    assert (asked["ours"], asked["tune"]) == (True, False)
     assert (asked["task"], asked["peers"], asked["version"]) == ("lists", ["ease", "sasrec"], "champion")
     assert asked["train_until"] == datetime(2017, 12, 4, tzinfo=UTC)
     kept = tmp_path / "reports" / "benchmarks" / "lists-2017-12-04"
     assert json.loads((kept / "contest.json").read_text()) == json.loads(capsys.readouterr().out)
     for peers, expected in ((None, None), ("none", []), ("", [])):
-        bench.recommend(None, "basket", peers, None, tmp_path / "out", "test", root, False)
+        bench.recommend(None, "basket", peers, None, False, True, tmp_path / "out", "test", root, False)
         assert (asked["peers"], asked["task"], asked["train_until"]) == (expected, "basket", None)
     assert (tmp_path / "out" / "contest.svg").exists()

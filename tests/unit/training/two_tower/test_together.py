@@ -9,7 +9,7 @@ import pytest
 
 from training.catalogue import Catalogue
 from training.two_tower import together
-from training.two_tower.together import N_COMPANIONS, basket_companions
+from training.two_tower.together import N_COMPANIONS, basket_companions, goes_with_all
 
 _LINES = (
     ("ann", "1", "bread"),
@@ -92,3 +92,14 @@ def test_lines_outside_the_catalogue_alone_give_no_companions(baskets: pd.DataFr
     found, scores = basket_companions(baskets, Catalogue(np.array(["ink", "paper"])))
     assert (found == -1).all()
     assert not scores.any()
+
+
+def test_a_basket_adds_up_what_goes_with_each_of_its_products() -> None:
+    companions = np.array([[2, 3, -1], [3, 2, 4], [0, -1, -1], [1, -1, -1], [-1, -1, -1]])
+    scores = np.array([[0.5, 0.1, 0.0], [0.4, 0.3, 0.2], [0.5, 0, 0], [0.4, 0, 0], [0, 0, 0]], dtype=np.float32)
+    sums, best = goes_with_all(np.array([0, 1]), companions, scores)
+    assert sums.tolist() == pytest.approx([0, 0, 0.8, 0.5, 0.2])
+    assert best.tolist() == [-1, -1, 0, 1, 1]
+    alone, owner = goes_with_all(np.array([4]), companions, scores)
+    assert not alone.any()
+    assert set(owner) == {-1}
