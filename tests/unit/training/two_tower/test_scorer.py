@@ -216,7 +216,9 @@ def test_a_customer_without_history_gets_what_is_popular(scorer: Scorer, row_of:
         assert_same(ranking, scorer.rank_popular(allowed=None, k=4))
     assert rank(scorer, row_of(), hidden=[2, 5], k=3).product_idx.tolist() == [7, 4, 1]
     assert set(rank(scorer, row_of(session=["tea"])).sources) == {"two_tower"}
-    assert set(rank(scorer, row_of(), basket=[1]).sources) == {"two_tower"}
+    visitor = rank(scorer, row_of(), basket=[1])  # bread goes with milk, eggs and jam
+    assert visitor.sources[:4] == ("together", "together", "together", "two_tower")
+    assert set(visitor.product_idx[:3]) == {3, 4, 5}
 
 
 def test_ties_go_by_position(scorer_of: Callable[..., Scorer], row_of: MakeRow) -> None:
