@@ -24,11 +24,13 @@ from training.evaluation_results import Evaluation
 
 pytestmark = [pytest.mark.e2e, pytest.mark.real_data, pytest.mark.timeout(1800)]
 
-DEMO_LIMIT_S = 1200
+DEMO_LIMIT_S = 1500
 COMMAND_LIMIT_S = 900
 READY_LIMIT_S = 120
 QUICK = {
     "FAIRSHELF_TWO_TOWER__MAX_EPOCHS": "1",
+    "FAIRSHELF_RANKER__REPEAT__N_WINDOWS": "1",
+    "FAIRSHELF_RANKER__NOVEL__N_WINDOWS": "1",
     "FAIRSHELF_DEMAND__FORECASTER__N_EPOCHS": "1",
     "FAIRSHELF_DEMAND__FORECASTER__N_MEMBERS": "1",
     "FAIRSHELF_DEMAND__FORECASTER__MAX_ROWS": "40000",
