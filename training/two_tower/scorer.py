@@ -174,10 +174,8 @@ class Scorer:
         return self._rank_companions(basket_idx, allowed=allowed, k=k)
 
     def _rank_companions(self, basket_idx: Ints, *, allowed: Mask | None, k: int) -> Ranking:
-        """Rank by what goes with all (recall@10 of hidden products .106; ordered by towers .086), then by towers."""
+        """Rank by what goes with all of some products, as that is, then by the towers with room for suppliers."""
         together, strongest = goes_with_all(basket_idx, *self.companions)
-        if self._room is not None:
-            together = together * self._room["novel"]
         (goes_with,) = np.nonzero((together > 0) if allowed is None else (together > 0) & allowed)
         goes_with = goes_with[np.lexsort((goes_with, -together[goes_with]))][:k]
         others = self.score(from_products(basket_idx), task="novel", allowed=allowed)
