@@ -36,6 +36,7 @@ class TwoTowerRecommender:
         self._index = pd.Index(np.asarray(customer_ids, dtype=object))
         self._histories = histories
         self._bought = bought
+        self._kept: dict[Task, tuple[bytes, list[tuple[slice, Pairs]]]] = {}
 
     def rank(self, customer_ids: Sequence[str], *, task: Task, k: int) -> Ranked:
         """Rank for customers whose histories are known.
@@ -59,12 +60,9 @@ class TwoTowerRecommender:
         """
         rows = self._rows(customer_ids)
         lists = [_empty(len(rows), k) for _ in scorers]
-        for block in blocks(len(rows)):
+        for block, pairs in self._judged(rows, task):
             chosen = rows[block]
             histories = self._histories.take(chosen)
-            pairs = self._scorer.judged(histories, task=task)
-            if task == "novel":
-                pairs = _without(pairs, self._bought[chosen].toarray())
             for scorer, (positions, scores) in zip(scorers, lists, strict=True):
                 _fill(positions[block], scores[block], scorer.ordered(pairs, task=task))
                 for row in np.flatnonzero(histories.is_blank):
@@ -74,6 +72,19 @@ class TwoTowerRecommender:
     def bought(self, customer_ids: Sequence[str]) -> sparse.csr_array:
         """Mark everything that customers ever bought: (B, N) bool."""
         return self._bought[self._rows(customer_ids)]
+
+    def _judged(self, rows: npt.NDArray[np.int64], task: Task) -> list[tuple[slice, Pairs]]:
+        """Judge customers block by block; the latest of each task are kept, because audits rank the same ones again."""
+        key = rows.tobytes()
+        if task not in self._kept or self._kept[task][0] != key:
+            found = []
+            for block in blocks(len(rows)):
+                pairs = self._scorer.judged(self._histories.take(rows[block]), task=task)
+                if task == "novel":
+                    pairs = _without(pairs, self._bought[rows[block]].toarray())
+                found.append((block, pairs))
+            self._kept[task] = (key, found)
+        return self._kept[task][1]
 
     def _popular(self, scorer: Scorer, row: int, task: Task, k: int) -> Ranked:
         """Rank for a customer without history as serving does: (k,) positions and scores."""
