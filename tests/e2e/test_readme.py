@@ -151,7 +151,7 @@ def test_the_served_model_keeps_its_promises(demo: str, clone: Path) -> None:
     assert 0.356 <= ours <= 0.375
     novel = evaluation.score("two-tower", task="novel", metric="ndcg@20").value
     assert novel >= evaluation.score("popularity", task="novel", metric="ndcg@20").value
-    assert 0.041 <= novel <= 0.052
+    assert 0.050 <= novel <= 0.058
 
 
 def test_the_served_demand_models_keep_their_promises(demo: str, clone: Path) -> None:
