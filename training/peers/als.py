@@ -44,15 +44,15 @@ class ImplicitAls:
     ) -> None:
         self._data = data
         counts = sparse.csr_matrix(data.counts(None).astype(np.float32))  # what implicit takes is a matrix
-        model = _als()(
-            factors=n_factors,
-            regularization=regularization,
-            alpha=confidence,
-            iterations=n_iterations,
-            random_state=seed,
-        )
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", category=RuntimeWarning, module="implicit")  # on BLAS threads: slower
+            model = _als()(
+                factors=n_factors,
+                regularization=regularization,
+                alpha=confidence,
+                iterations=n_iterations,
+                random_state=seed,
+            )
             model.fit(counts[np.flatnonzero(data.trainable)], show_progress=False)
             everyone = np.arange(counts.shape[0])
             self._customers = np.asarray(model.recalculate_user(everyone, counts))  # (C + 1, F)

@@ -12,12 +12,24 @@ from training.evaluation import build_test_set, evaluate
 from training.evaluation_results import Evaluation
 from training.peers.data import PeerData
 from training.peers.ease_popularity import EasePopularity
+from training.peers.line_up import Peer, Point
 from training.peers.tifu_knn import TifuKnn
+from training.peers.tuning import TunedPeer
 from training.peers.up_cf import UpCf
 from training.purchases import load_purchases
 from training.splits import Holdout
 
 CUTOFF = datetime(2017, 12, 4, tzinfo=UTC)
+TIFU_KNN = Peer(
+    "tifu_knn",
+    "TIFU-KNN",
+    lambda data, point: TifuKnn(data, group_decay=0.7, n_neighbours=300, own_share=0.5, **point),
+    (),
+)
+TIFU_POINTS: dict[Task, Point] = {
+    "all": {"n_groups": 7, "within_decay": 1},
+    "novel": {"n_groups": 12, "within_decay": 0.9},
+}
 SETTINGS = load_settings("test").evaluation.model_copy(update={"n_bootstrap": 100, "list_length": 100})
 
 
@@ -32,7 +44,9 @@ def evaluation(complete_journey_lake: Lake) -> Evaluation:
     data = PeerData(before, purchases, catalogue, CUTOFF)
     popularity = Popularity(before, data.rows(data.counts(None)), CUTOFF, days=14)
     peers = (
-        TifuKnn(data, n_groups=7, within_decay=1, group_decay=0.7, n_neighbours=300, own_share=0.5),
+        TunedPeer(
+            TIFU_KNN, data, {"all": {"n_groups": 7, "within_decay": 1}, "novel": {"n_groups": 12, "within_decay": 0.9}}
+        ),
         UpCf(data, n_recent_baskets=25, asymmetry=0.75, locality=5),
         EasePopularity(data, half_life_days=None, regularization=100, popularity_days=14, popularity_weight=1),
     )
