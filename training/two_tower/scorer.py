@@ -178,6 +178,9 @@ class Scorer:
         together, strongest = goes_with_all(basket_idx, *self.companions)
         (goes_with,) = np.nonzero((together > 0) if allowed is None else (together > 0) & allowed)
         goes_with = goes_with[np.lexsort((goes_with, -together[goes_with]))][:k]
+        if len(goes_with) == k:  # no place is left for the towers to fill
+            scores = (1 + together[goes_with]).astype(np.float32)
+            return Ranking(goes_with, scores, ("together",) * k, strongest[goes_with])
         others = self.score(from_products(basket_idx), task="novel", allowed=allowed)
         further = np.flatnonzero(~np.isin(others.product_idx, goes_with))[: k - len(goes_with)]
         liked = others.product_idx[further]
